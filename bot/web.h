@@ -1,0 +1,47 @@
+/*
+ * web - the client side of HTTPS: libcurl's multi-socket interface on the loop. Connections are reused, certificates checked, no redirect is
+ * followed, every call has a deadline and every answer a bound.
+ */
+#ifndef BOT_WEB_H
+#define BOT_WEB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bot/loop.h"
+#include "config/config.h"
+
+#define WEB_CONNECT_S 5
+#define WEB_TOTAL_S 20
+#define WEB_ANSWER_MAX (4 << 20) /* bytes */
+
+struct web; /* opaque */
+struct web_call;
+
+struct web_request {
+	const char *method;       /* POST GET PUT */
+	const char *url;
+	const char *bearer;       /* Authorization: Bearer …; NULL: none */
+	const char *content_type; /* NULL: none */
+	const char *body;         /* copied; may be NULL */
+	size_t body_len;
+	int64_t timeout_ms;       /* 0: WEB_TOTAL_S */
+};
+struct web_answer {
+	int status;            /* 0: no answer came (see PROBLEM) */
+	bool may_have_arrived; /* no answer, but the request may have reached its peer */
+	const char *problem;   /* a sentence without secrets; NULL when an answer came */
+	const char *body;      /* NUL-terminated; borrowed for the call */
+	size_t body_len;
+	int64_t retry_after_s; /* -1: none given */
+};
+typedef void (*web_done)(void *ctx, const struct web_answer *answer);
+
+struct web *web_new(struct loop *loop, const struct config *config, struct error *err);
+void web_free(struct web *web); /* calls under way are dropped, their callbacks not called */
+/* Begins a call. DONE runs once, later, from the loop; never after web_cancel(). */
+struct web_call *web_begin(struct web *web, const struct web_request *request, web_done done, void *ctx);
+void web_cancel(struct web_call *call);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * alerts - an alert's life: intake, ack, resolve, escalate, notes; the same from Slack, the API and PagerDuty.
+ */
+#ifndef HANDLERS_ALERTS_H
+#define HANDLERS_ALERTS_H
+
+#include "handlers/desk.h"
+
+/*
+ * An alert has come in: decides whether it was announced, keeps it or counts it onto the unresolved one of its key, and leaves the
+ * words. ALERT is filled with what it became (id, status, count). False: it could not be stored.
+ */
+bool intake(struct desk *desk, struct alert *alert, struct error *err);
+
+/* A change of state by a person or a tool. ALERT is read, changed, stored, and told; *NOW is the alert after (or as it is, on
+ * ERROR_CONFLICT); the caller frees. NOTE and TO may be NULL. VERB: ack resolve escalate note unack reopen assign. */
+bool alert_act(struct desk *desk, const struct actor *actor, int64_t id, const char *verb, const char *note, const char *to,
+    struct alert **now, struct error *err);
+
+/* "already acked by @alice 2 min ago" in mrkdwn: why VERB no longer applies. */
+void alert_state_sentence(const struct desk *desk, const struct alert *alert, struct buf *out);
+
+/* Which routes take it; fills alert->route, channel, page_key. */
+void alert_route(const struct desk *desk, struct alert *alert);
+/* Does a page leave for it by its route, at its severity? */
+bool alert_pages(const struct desk *desk, const struct alert *alert);
+
+#endif

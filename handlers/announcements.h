@@ -1,0 +1,69 @@
+/*
+ * announcements - which of them cover an alert, found through an index that is flat in their number.
+ *
+ * Each announcement is filed under its rarest indexable predicates, so that an alert that fits all of it, or all but one of its
+ * matches, meets it; see index.c. The cache holds those that stand (begun or not); it is derived from storage.
+ */
+#ifndef HANDLERS_ANNOUNCEMENTS_H
+#define HANDLERS_ANNOUNCEMENTS_H
+
+#include "handlers/desk.h"
+
+struct announcements;
+struct announcements *announcements_new(void);
+void announcements_free(struct announcements *announcements);
+/* Reads all that stand anew. */
+bool announcements_load(struct desk *desk, struct error *err);
+size_t announcements_count(const struct announcements *announcements);
+
+/* Puts ANNOUNCEMENT (copied) into the index, or takes its place there; out of it when it no longer stands. */
+bool announcements_put(struct desk *desk, const struct announcement *announcement, struct error *err);
+
+enum verdict_kind { VERDICT_UNEXPECTED, VERDICT_EXPECTED, VERDICT_NEAR_MISS, VERDICT_OTHER_ACTOR, VERDICT_NEVER };
+struct verdict {
+	enum verdict_kind kind;
+	int64_t announcement; /* that covers it, or the nearest */
+	char why[512];        /* what kept the nearest from matching, or what the alert's mark says */
+	int64_t near[32];     /* all that it missed by one, at most these */
+	size_t near_count;
+};
+/* Judges ALERT at desk->now. Pure: nothing is counted. An announcement whose budget is used up covers nothing. */
+void announcements_judge(const struct desk *desk, const struct alert *alert, struct verdict *verdict);
+/* Every announcement that stands or was considered, nearest first, one line each, for `why`. */
+void announcements_explain(const struct desk *desk, const struct alert *alert, struct buf *out);
+
+/* One that stands, by id; NULL when it does not. Borrowed until the next change. */
+const struct announcement *announcements_find(const struct desk *desk, int64_t id);
+/* "active scheduled pending ended cancelled" at NOW. */
+const char *announcement_status(const struct announcement *announcement, int64_t now);
+/* The earliest begin, end or lease among those that stand; TIME_NONE for none. */
+int64_t announcements_due_at(const struct announcements *announcements);
+/* Calls EACH for those whose end or lease is at or before NOW (they may be changed by it). */
+bool announcements_each_due(struct desk *desk, bool (*each)(struct desk *desk, int64_t id, struct error *err), struct error *err);
+
+/* ---- what people and tools do with them (announce.c) ---------------------------------------------------- */
+
+struct announce_request {
+	char **match; /* MATCH as typed, one each */
+	size_t match_count;
+	int64_t from, until; /* TIME_NONE: now; from + for */
+	int64_t for_s;       /* 0: not said */
+	int64_t max;         /* 0: the policy's */
+	const char *because;
+	const char *author;  /* Slack id or token name */
+	const char *channel; /* where its message goes; NULL: the channel of the route that its matches would take */
+	const char *idempotency_key;
+	bool is_dry;
+};
+/* Announces; policy and grammar refusals come back in ERR, in words for whoever asked. The caller frees *MADE. IS_AGAIN: the idempotency key was known. */
+bool announce(struct desk *desk, const struct actor *actor, const struct announce_request *request, struct announcement **made,
+    bool *is_again, struct error *err);
+bool announcement_extend(struct desk *desk, const struct actor *actor, int64_t id, int64_t by_s, struct announcement **now, struct error *err);
+bool announcement_end(struct desk *desk, const struct actor *actor, int64_t id, const char *why, struct announcement **now, struct error *err);
+bool announcement_cancel(struct desk *desk, const struct actor *actor, int64_t id, struct announcement **now, struct error *err);
+/* One alert was covered (BY_ONE) or missed by one match: counts, breaks the budget, tells. */
+bool announcement_count(struct desk *desk, int64_t id, const struct alert *alert, bool is_match, struct error *err);
+/* "@alice: host=web-* for 30m, until 14:30 CET, because deploy, seen 2 of 50" in mrkdwn, for lists. */
+void announcement_line(const struct desk *desk, const struct announcement *announcement, const char *zone, struct buf *out);
+
+#endif

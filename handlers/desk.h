@@ -1,0 +1,56 @@
+/*
+ * desk - what a handler has before it when something comes in.
+ *
+ * Handlers decide: they read and write facts (alerts, announcements, people, audit) and leave words in the outbox. They
+ * open no socket, wait for nothing and ask no clock: the time is in desk->now, set before each call by who calls.
+ * Every call into handlers/ runs between storage_begin() and storage_end(), which the caller does.
+ */
+#ifndef HANDLERS_DESK_H
+#define HANDLERS_DESK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/alert.h"
+#include "config/base/buf.h"
+#include "config/base/error.h"
+#include "config/config.h"
+#include "storage/storage.h"
+
+struct announcements; /* the announcements that stand, and the matcher's index: handlers/announcements.h */
+
+struct desk {
+	const struct config *config; /* borrowed; replaced by desk_reload() */
+	struct storage *storage;     /* borrowed */
+	struct announcements *announcements;
+	uint64_t losses; /* storage_losses() when the caches were last right */
+	int64_t now;     /* seconds since 1970 */
+	/* Counters for /metrics since the start; kept here because handlers know what they mean. */
+	struct {
+		uint64_t accepted, suppressed, near_misses, repeated, resolved, refused, commands, presses;
+	} counts;
+};
+
+struct desk *desk_new(const struct config *config, struct storage *storage, int64_t now, struct error *err);
+void desk_free(struct desk *desk);
+/* After SIGHUP: the new configuration takes the place of the old. */
+bool desk_reload(struct desk *desk, const struct config *config, struct error *err);
+/* Reads caches anew when a transaction was lost; called at the start of each event. */
+bool desk_fresh(struct desk *desk, struct error *err);
+/* What is due: windows that begin or end, leases that ran out, reminders. Called about once a second; cheap when nothing is. */
+bool desk_tick(struct desk *desk, struct error *err);
+
+/* Who does something, and from where. */
+struct actor {
+	const char *who;  /* Slack user id, or token name */
+	const char *via;  /* slack, api, headsup */
+	const char *from; /* channel id or address, for the audit log; may be NULL */
+	bool is_token;    /* WHO names a token, not a person */
+	unsigned may;     /* of a token */
+};
+bool desk_audit(struct desk *desk, const struct actor *actor, const char *what, const char *subject, const char *detail,
+    struct error *err);
+/* May this Slack user do what LIST (policy.announcers …) says; empty: everyone. Tokens are judged by their `may`. */
+bool desk_allows(const struct desk *desk, char *const *list, const struct actor *actor);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * grammar - words of a command, quotes respected.
+ *
+ * `expect host=web-1,web-2 rule="SSH login" @alice for 30m until tomorrow 02:00 max 4 because deploy 7`
+ */
+#ifndef HANDLERS_GRAMMAR_H
+#define HANDLERS_GRAMMAR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/base/error.h"
+
+#define COMMAND_TEXT_MAX 8192 /* bytes, after Slack's rewriting is undone */
+#define COMMAND_WORDS_MAX 512
+
+struct words {
+	char **word;      /* quotes removed */
+	size_t *offset;   /* where it begins in TEXT: for the rest of a line (because …, a note) */
+	size_t count, at; /* at: the next to be read */
+	char *text;       /* the whole, plain */
+};
+bool words_split(const char *plain, struct words *words, struct error *err); /* ERROR_USAGE: an open quote, too long */
+void words_fini(struct words *words);
+const char *words_next(struct words *words); /* NULL at the end */
+const char *words_peek(const struct words *words);
+/* All from the next word to the end, as typed (quotes kept), trimmed; words->at moves to the end. Borrowed. */
+const char *words_rest(struct words *words);
+/* A1042 or H17 (either case), LETTER 'A' or 'H'. */
+bool id_parse(const char *word, char letter, int64_t *id);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * slack_text - the one door through which foreign text enters Slack, and comes out of it.
+ *
+ * reference: docs.slack.dev/messaging/formatting-message-text. What is put in can mention nobody, link nowhere, format nothing and
+ * start no new line; it is cut to UNITS UTF-16 units before escaping, on a character boundary, with … where it was cut.
+ */
+#ifndef HANDLERS_SLACK_TEXT_H
+#define HANDLERS_SLACK_TEXT_H
+
+#include <stddef.h>
+
+#include "config/base/buf.h"
+#include "handlers/desk.h"
+
+/* Foreign TEXT into mrkdwn: & < > escaped, formatting characters and bare links made inert, control and bidi characters gone, line ends to blanks. */
+void buf_put_mrkdwn(struct buf *buf, const char *text, size_t units);
+/* The same inside a code span (backticks replaced). */
+void buf_put_code(struct buf *buf, const char *text, size_t units);
+/* For plain_text objects: controls stripped, nothing escaped. */
+void buf_put_plain(struct buf *buf, const char *text, size_t units);
+/* `<@U1>` for a Slack id, else the name, escaped. */
+void buf_put_person(struct buf *buf, const struct config *config, const char *who);
+/* A link of our own, `<url|label>`: only http(s), percent-encoded; otherwise the label alone. */
+void buf_put_link(struct buf *buf, const char *url, const char *label);
+
+/*
+ * What Slack made of typed text, made plain again: <@U1|x> stays <@U1>, <mailto:a@b|a@b> is a@b, <http://web-3|web-3> is web-3,
+ * <https://x> is https://x, <#C1|general> stays <#C1>, curly quotes are straight, en and em dashes before a word are - or --,
+ * no-break spaces are blanks, &amp; &lt; &gt; are & < >. At most MAX bytes. The caller frees.
+ */
+char *slack_plain(const char *text, size_t max);
+
+#endif

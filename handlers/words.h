@@ -1,0 +1,67 @@
+/*
+ * words - what headsup has to say: rows of the outbox, and how each is put when its turn comes.
+ *
+ * A word is written as a fact ("the card of A1042 in #security"); its text is made when it is sent, from the facts as they are
+ * then. The courier asks word_render(), carries the result out, and tells word_delivered() or word_failed() what came of it.
+ */
+#ifndef HANDLERS_WORDS_H
+#define HANDLERS_WORDS_H
+
+#include <cjson/cJSON.h>
+
+#include "handlers/desk.h"
+
+enum word_peer { PEER_SLACK, PEER_RESPONSE_URL, PEER_PAGERDUTY_EVENTS };
+
+/* A word as it goes over the wire. */
+struct spoken {
+	bool is_nothing;  /* nothing to say any more: the word is done */
+	enum word_peer peer;
+	char *method;     /* PEER_SLACK: "chat.postMessage"; PEER_RESPONSE_URL: the URL, a secret; PAGERDUTY: "/v2/enqueue" */
+	bool is_form;     /* PEER_SLACK: arguments go as a form (reading methods), otherwise as JSON */
+	cJSON *body;      /* owned */
+	char *channel;    /* PEER_SLACK: whose rate limit it counts against (lane or id); NULL: the method's only */
+	/* For a word that may have been said before: where to look, or NULL when saying it again does no harm. */
+	char *look_channel, *look_thread;
+};
+void spoken_fini(struct spoken *spoken);
+
+/* What came back. */
+struct reply {
+	bool ok;
+	const char *error;   /* Slack's error, or a sentence */
+	const char *channel; /* Slack: the real id of the channel */
+	const char *ts;      /* Slack: of the message */
+	const cJSON *body;   /* the whole answer; may be NULL */
+};
+
+/* Puts WORD into words. False with an error when that cannot be done at all (then the word waits for a person). Metadata with
+ * the word's id is added to every chat.postMessage here (event_type "headsup_word", event_payload {"word": id}). */
+bool word_render(struct desk *desk, const struct word *word, struct spoken *spoken, struct error *err);
+/* It was said (REPLY->ok), or found to have been said: keeps where it stands, writes the timeline; what follows is put into the outbox. */
+bool word_delivered(struct desk *desk, const struct word *word, const struct reply *reply, struct error *err);
+/*
+ * It will not be said by itself: it waits for a person (IS_FINAL false) or is dead (true). Tells so in the fallback channel,
+ * once per lane and reason; an answer to a person takes another way (a response_url that is gone: chat.postEphemeral).
+ */
+bool word_failed(struct desk *desk, const struct word *word, const struct reply *reply, bool is_final, struct error *err);
+
+/* ---- leaving words (for the other handlers) ------------------------------------------------------------ */
+
+/* The alert's card wherever it stands, or is to stand: posts it or edits it. */
+bool say_card(struct desk *desk, const struct alert *alert, struct error *err);
+/* The announcement's public message. */
+bool say_announcement(struct desk *desk, const struct announcement *announcement, struct error *err);
+/* TEXT (mrkdwn, already escaped) as a line in SUBJECT's thread; BROADCAST shows it in the channel too. */
+bool say_in_thread(struct desk *desk, const char *subject, const char *channel, const char *text, bool broadcast, struct error *err);
+/* TEXT (mrkdwn, escaped) to one person: by RESPONSE_URL where it is ours to use, else chat.postEphemeral in CHANNEL. */
+bool say_to_person(struct desk *desk, const char *response_url, const char *channel, const char *user, const char *thread_ts,
+    const char *text, struct error *err);
+/* TEXT as a reply in a channel (thread_ts may be NULL) or a direct message. */
+bool say_reply(struct desk *desk, const char *channel, const char *thread_ts, const char *text, struct error *err);
+/* ACTION (trigger acknowledge resolve) about the alert to PagerDuty, through the key that alert->page_key names. */
+bool say_page(struct desk *desk, const struct alert *alert, const char *action, struct error *err);
+/* Asks Slack for USER's profile; COMMAND (JSON, may be NULL) is run when it came: handlers/commands.h. */
+bool say_ask_profile(struct desk *desk, const char *user, const cJSON *command, struct error *err);
+
+#endif

@@ -1,0 +1,223 @@
+/*
+ * storage - all that headsup must not forget.
+ *
+ * One database, one writer: the loop's thread. When a call says true, it is in the running transaction; it is on
+ * disk when storage_commit() says true. Times are seconds since 1970, UTC (TIME_NONE: never). Text is UTF-8 and ends in NUL.
+ * Nothing above this door may assume SQLite, a single writer process, or that reading is free.
+ */
+#ifndef STORAGE_STORAGE_H
+#define STORAGE_STORAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/alert.h"
+#include "config/base/error.h"
+
+struct storage; /* opaque */
+
+/* Opens URL (sqlite:///absolute/path, or sqlite::memory:), creating or upgrading it; NULL with ERROR_IO, or
+ * ERROR_NEWER for a later version's. A second daemon on the same database is refused (ERROR_IO, says so). */
+struct storage *storage_open(const char *url, struct error *err);
+/* The same, for reading only (audit verify, export): no lock is taken, nothing is upgraded. */
+struct storage *storage_open_reader(const char *url, struct error *err);
+void storage_close(struct storage *storage);
+
+/*
+ * One transaction an iteration. storage_begin() opens an event's savepoint (and the transaction, when none runs);
+ * storage_end() keeps or undoes what the event wrote. When SQLite rolled back everything (disk full, I/O), any of these
+ * says false, storage_is_broken() says true until the next storage_commit() or storage_begin() of a new iteration, and nothing of the iteration is on disk.
+ */
+bool storage_begin(struct storage *storage, struct error *err);
+bool storage_end(struct storage *storage, bool keep, struct error *err);
+bool storage_is_dirty(const struct storage *storage);  /* a transaction runs */
+bool storage_is_broken(const struct storage *storage); /* the running transaction is gone */
+bool storage_commit(struct storage *storage, struct error *err); /* true also when nothing ran */
+/* Grows each time a transaction was lost: caches made since the last commit are to be read anew. */
+uint64_t storage_losses(const struct storage *storage);
+/* Tries whether a write reaches the disk (/readyz). */
+bool storage_probe(struct storage *storage, struct error *err);
+
+/* ---- alerts ------------------------------------------------------------------------------------------- */
+
+/* Stores a new alert with its body; sets ALERT->id. */
+bool storage_add_alert(struct storage *storage, struct alert *alert, struct error *err);
+/* Writes what may change: status, severity, count, last_seen, and all that handlers set. Not the fields as reported. */
+bool storage_put_alert(struct storage *storage, const struct alert *alert, struct error *err);
+/* NULL (ERROR_NOT_FOUND or ERROR_IO); the caller frees. */
+struct alert *storage_alert(struct storage *storage, int64_t id, struct error *err);
+/* The newest alert with this dedup key; with UNRESOLVED only one that is not resolved or claimed. NULL without error when there is none. */
+struct alert *storage_alert_by_key(struct storage *storage, const char *dedup_key, bool unresolved);
+char *storage_alert_body(struct storage *storage, int64_t id); /* the original; the caller frees */
+
+struct alert_query {
+	int status;         /* enum alert_status, -1: any */
+	int64_t since;      /* received_at >= since; TIME_NONE: any */
+	int64_t until;      /* received_at < until; TIME_NONE: any */
+	int64_t before_id;  /* cursor: id < before_id; 0: from the newest */
+	int64_t announcement; /* 0: any */
+	const char *assignee; /* NULL: any */
+	size_t limit;
+};
+/* Newest first; calls EACH (ALERT borrowed for the call) until it says false. At most LIMIT rows are read. */
+bool storage_each_alert(struct storage *storage, const struct alert_query *query,
+    bool (*each)(void *ctx, const struct alert *alert), void *ctx, struct error *err);
+bool storage_count_alerts(struct storage *storage, int64_t counts[5], struct error *err); /* by enum alert_status */
+
+/* An alert's timeline. */
+struct event {
+	int64_t at;
+	const char *who;  /* Slack id, token name, or "headsup" */
+	const char *via;  /* slack pagerduty api headsup */
+	const char *what; /* fired repeated raised expected claimed posted paged acked … */
+	const char *note; /* may be NULL */
+};
+bool storage_add_event(struct storage *storage, int64_t alert, const struct event *event, struct error *err);
+/* Oldest first. */
+bool storage_each_event(struct storage *storage, int64_t alert, bool (*each)(void *ctx, const struct event *event),
+    void *ctx, struct error *err);
+
+/* ---- announcements ------------------------------------------------------------------------------------ */
+
+enum announcement_state { ANNOUNCEMENT_STANDS, ANNOUNCEMENT_ENDED, ANNOUNCEMENT_CANCELLED };
+struct announcement {
+	int64_t id;
+	char *author;         /* Slack id or token name */
+	char *via;            /* slack api */
+	char **match;         /* canonical texts, as match->source */
+	size_t match_count;
+	int64_t created_at, starts_at, ends_at;
+	enum announcement_state state;
+	int64_t over_at;      /* when it was ended or cancelled; TIME_NONE while it stands */
+	char *over_why;       /* "done", "budget", "time", "cancelled", … NULL while it stands */
+	char *over_by;        /* person, token or headsup */
+	bool needs_approval;  /* nothing of it counts until somebody else approved */
+	char *approved_by;    /* NULL: nobody */
+	int64_t approved_at;
+	char *because;
+	int64_t max;          /* budget, in alerts */
+	int64_t matched, near_misses;
+	char *channel;        /* of its public message: configured name or id */
+	char *idempotency_key; /* NULL: none */
+	int64_t lease_until;  /* of `during`; TIME_NONE: a window, no lease */
+	int64_t version;
+};
+void announcement_free(struct announcement *announcement);
+bool storage_add_announcement(struct storage *storage, struct announcement *announcement, struct error *err); /* sets id */
+bool storage_put_announcement(struct storage *storage, const struct announcement *announcement, struct error *err);
+struct announcement *storage_announcement(struct storage *storage, int64_t id, struct error *err);
+/* By the key that its maker AUTHOR (token name) sent; NULL without error when there is none. */
+struct announcement *storage_announcement_by_key(struct storage *storage, const char *author, const char *key);
+struct announcement_query {
+	int state;         /* enum announcement_state, -1: any */
+	const char *author; /* NULL: any */
+	int64_t before_id; /* cursor; 0: from the newest */
+	size_t limit;
+};
+bool storage_each_announcement(struct storage *storage, const struct announcement_query *query,
+    bool (*each)(void *ctx, const struct announcement *announcement), void *ctx, struct error *err);
+
+/* ---- messages that stand in Slack --------------------------------------------------------------------- */
+
+struct post {
+	char *subject;    /* "A1042", "H17" */
+	char *channel;    /* as configured (the lane) */
+	char *channel_id; /* as Slack answered */
+	char *ts;
+	int64_t copy;     /* 0: the first; with continue: true the others follow */
+};
+void post_fini(struct post *post);
+bool storage_add_post(struct storage *storage, const struct post *post, struct error *err); /* replaces (subject, channel) */
+bool storage_post(struct storage *storage, const char *subject, const char *channel, struct post *post); /* false: none */
+bool storage_post_by_ts(struct storage *storage, const char *channel_id, const char *ts, struct post *post);
+bool storage_each_post(struct storage *storage, const char *subject, bool (*each)(void *ctx, const struct post *post),
+    void *ctx, struct error *err); /* by copy */
+/* The id that Slack gave for a configured channel name; false when it is not known yet. */
+bool storage_channel_id(struct storage *storage, const char *channel, char *out, size_t size);
+
+/* ---- the outbox: words on their way ------------------------------------------------------------------- */
+
+enum word_state { WORD_WAITING, WORD_SENDING, WORD_STUCK, WORD_DEAD };
+struct word {
+	int64_t id;
+	char *lane;      /* slack:#security-alerts, pagerduty:<fingerprint>, answer:<id> … */
+	char *kind;      /* handlers/words.h */
+	char *subject;   /* A1042, H17, or "" : order is kept within (lane, subject) */
+	char *coalesce;  /* while one with this text waits, another is not added; NULL: always added */
+	char *body;      /* JSON, what rendering needs; NULL: nothing */
+	int64_t priority; /* lower goes first within a lane */
+	int64_t not_before; /* TIME_NONE: at once */
+	int64_t deadline;   /* after this it is dropped, and said so; TIME_NONE: never */
+	int64_t created_at;
+	int64_t attempts;
+	enum word_state state;
+	bool is_unsure; /* it may have reached its peer (a crash, a timeout): look before sending again */
+	bool is_plain;  /* its form was refused: say it plainer */
+	char *problem;  /* the last error, for people */
+};
+void word_free(struct word *word);
+bool storage_add_word(struct storage *storage, struct word *word, struct error *err); /* sets id; 0 when it coalesced */
+struct word *storage_word(struct storage *storage, int64_t id); /* NULL: none */
+/* Lanes in which something waits. */
+bool storage_each_lane(struct storage *storage, bool (*each)(void *ctx, const char *lane), void *ctx, struct error *err);
+/* Up to LIMIT words of LANE that may go now, best first: waiting, not_before past, and no older word of the same subject in this lane
+ * unfinished (waiting, sending or stuck). */
+bool storage_each_due_word(struct storage *storage, const char *lane, int64_t now, size_t limit,
+    bool (*each)(void *ctx, const struct word *word), void *ctx, struct error *err);
+/* The earliest not_before of what waits in LANE; TIME_NONE when nothing waits. */
+int64_t storage_lane_due_at(struct storage *storage, const char *lane);
+/* Writes state, attempts, not_before, is_unsure, is_plain, problem. */
+bool storage_put_word(struct storage *storage, const struct word *word, struct error *err);
+bool storage_remove_word(struct storage *storage, int64_t id, struct error *err);
+/* After a start: what was being sent waits again, marked unsure. */
+bool storage_recover_words(struct storage *storage, size_t *count, struct error *err);
+/* By state (-1: any), oldest first, id > AFTER_ID, at most LIMIT. */
+bool storage_each_word(struct storage *storage, int state, int64_t after_id, size_t limit,
+    bool (*each)(void *ctx, const struct word *word), void *ctx, struct error *err);
+bool storage_count_words(struct storage *storage, int64_t counts[4], int64_t *oldest_at, struct error *err);
+
+/* ---- what was seen, and who people are ---------------------------------------------------------------- */
+
+/* True in *AGAIN when KEY was seen before; remembers it until NOW + KEEP_S otherwise. */
+bool storage_see(struct storage *storage, const char *key, int64_t now, int64_t keep_s, bool *again, struct error *err);
+
+struct profile {
+	char *slack;    /* user id */
+	char *name;     /* as Slack shows it */
+	char *email;    /* NULL: unknown */
+	char *timezone; /* IANA; NULL: unknown */
+	bool is_guest, is_bot, is_deleted;
+	int64_t fetched_at;
+};
+void profile_fini(struct profile *profile);
+bool storage_put_profile(struct storage *storage, const struct profile *profile, struct error *err);
+bool storage_profile(struct storage *storage, const char *slack, struct profile *profile); /* false: unknown */
+
+/* ---- the audit log ------------------------------------------------------------------------------------- */
+
+struct audit {
+	int64_t seq; /* 1, 2, 3 … without a gap */
+	int64_t at;
+	const char *who;     /* Slack id, token name, "headsup" */
+	const char *via;     /* slack api pagerduty cli headsup */
+	const char *from;    /* address, channel …; may be NULL */
+	const char *what;    /* announced ended extended cancelled acked resolved escalated suppressed refused reloaded … */
+	const char *subject; /* A1042, H17, or "" */
+	const char *detail;  /* JSON or a sentence; may be NULL */
+	const char *hash;    /* 64 hex digits, of this row and the one before; set by storage */
+};
+bool storage_add_audit(struct storage *storage, const struct audit *audit, struct error *err);
+bool storage_each_audit(struct storage *storage, int64_t since, int64_t after_seq, size_t limit,
+    bool (*each)(void *ctx, const struct audit *audit), void *ctx, struct error *err);
+/* True when every hash holds and no number is missing; else ERR names the first row that is wrong. *COUNT rows, HEAD (65 bytes): the last hash. */
+bool storage_verify_audit(struct storage *storage, int64_t *count, char head[65], struct error *err);
+bool storage_audit_head(struct storage *storage, int64_t *count, char head[65]);
+
+/* ---- housekeeping -------------------------------------------------------------------------------------- */
+
+/* Removes at most LIMIT alerts (and what hangs on them) last seen before BEFORE and not open or acked; what was seen and is
+ * past its time; *REMOVED says how many. Small steps, called again while it removes. */
+bool storage_sweep(struct storage *storage, int64_t before, int64_t now, size_t limit, size_t *removed, struct error *err);
+
+#endif
