@@ -19,8 +19,7 @@ struct loop {
 	struct storage *storage;
 	/* The rest is loop.c's. */
 	uv_check_t check;
-	uv_prepare_t prepare;
-	uv_idle_t idle;
+	uv_idle_t idle;           /* while anything is uncommitted: the loop must not sleep on it */
 	struct release *releases; /* answers held back */
 	size_t release_count, release_cap;
 	void (*plan)(void *ctx);               /* before the commit: the courier marks what it will send */
@@ -28,12 +27,14 @@ struct loop {
 	void *courier;
 	uint64_t commits, failures;
 	bool is_failing; /* the last commit failed: the courier sends nothing */
-	bool has_work;   /* something was written in this iteration */
+	bool has_work;   /* an event was opened in this iteration */
+	uint64_t complained_at; /* uv_now() when a failure was last logged; 0: it was not */
 };
 
 /* The wall clock in seconds since 1970: the one place that asks it. */
 int64_t clock_now(void);
 void loop_init(struct loop *loop, uv_loop_t *uv, struct desk *desk);
+/* Its handles close in the next turn of uv_run(). What is still held back is forgotten. */
 void loop_fini(struct loop *loop);
 /* Opens an event: sets desk->now, a savepoint, fresh caches. False: storage is out of order, ERR says how. */
 bool loop_event(struct loop *loop, struct error *err);
