@@ -23,7 +23,9 @@ struct desk {
 	const struct config *config; /* borrowed; replaced by desk_reload() */
 	struct storage *storage;     /* borrowed */
 	struct announcements *announcements;
-	uint64_t losses; /* storage_losses() when the caches were last right */
+	struct format *native;       /* the format of normalised alerts, of POST /v1/alerts */
+	uint64_t losses;             /* storage_losses() when the caches were last right */
+	bool caches_changed;         /* by the running event: undoing it makes them wrong */
 	int64_t now;     /* seconds since 1970 */
 	/* Counters for /metrics since the start; kept here because handlers know what they mean. */
 	struct {
@@ -37,6 +39,8 @@ void desk_free(struct desk *desk);
 bool desk_reload(struct desk *desk, const struct config *config, struct error *err);
 /* Reads caches anew when a transaction was lost; called at the start of each event. */
 bool desk_fresh(struct desk *desk, struct error *err);
+/* What the running event wrote was undone: caches that it changed are read anew at the next. */
+void desk_undone(struct desk *desk);
 /* What is due: windows that begin or end, leases that ran out, reminders. Called about once a second; cheap when nothing is. */
 bool desk_tick(struct desk *desk, struct error *err);
 

@@ -1,0 +1,534 @@
+#include "handlers/alerts.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/base/log.h"
+#include "config/base/memory.h"
+#include "config/base/text.h"
+#include "config/base/when.h"
+#include "handlers/announcements.h"
+#include "handlers/slack_text.h"
+#include "handlers/words.h"
+
+#define NOTE_MAX 2000          /* UTF-16 units of a note that are shown in Slack */
+#define NOTE_BYTES_MAX 8192    /* bytes of a note that are kept */
+#define MARK_MAX 600           /* bytes of the sentence that says why an alert stands out */
+
+static const struct actor headsup = {.who = "headsup", .via = "headsup"};
+
+static void subject_of(const struct alert *alert, char out[24])
+{
+	snprintf(out, 24, "A%" PRId64, alert->id);
+}
+
+static bool tell(struct desk *desk, const struct alert *alert, const struct actor *actor, const char *what, const char *note,
+    struct error *err)
+{
+	const struct event event = {
+	    .at = desk->now, .who = actor->who, .via = actor->via, .what = what, .note = note};
+
+	return storage_add_event(desk->storage, alert->id, &event, err);
+}
+
+static bool audit(struct desk *desk, const struct alert *alert, const struct actor *actor, const char *what, const char *detail,
+    struct error *err)
+{
+	char subject[24];
+
+	subject_of(alert, subject);
+	return desk_audit(desk, actor, what, subject, detail, err);
+}
+
+/* ---- where it goes -------------------------------------------------------------------------------------- */
+
+static bool route_pages(const struct route_config *route, const struct alert *alert)
+{
+	return route->pages && (route->from_severity == SEVERITY_NONE || (int)alert->severity >= route->from_severity);
+}
+
+void alert_route(const struct desk *desk, struct alert *alert)
+{
+	const struct config *config = desk->config;
+	const char *key = NULL;
+	char name[13];
+
+	alert->route = 0;
+	replace_text(&alert->channel, NULL);
+	for (size_t i = 0; i < config->route_count; i++) {
+		const struct route_config *route = &config->routes[i];
+
+		if (!matches_hold(&route->matches, alert))
+			continue;
+		if (alert->route == 0) {
+			alert->route = (int64_t)i + 1;
+			replace_text(&alert->channel, route->channel);
+		}
+		/* With `continue: true` it is shown by several routes, and pages once: by the first that pages. */
+		if (key == NULL && route_pages(route, alert))
+			key = route->routing_key != NULL ? route->routing_key : config->pagerduty.routing_key;
+		if (!route->goes_on)
+			break;
+	}
+	if (alert->page_status != NULL)
+		return; /* its incident is open under the key that it was paged with */
+	if (key != NULL)
+		key_fingerprint(key, name);
+	replace_text(&alert->page_key, key != NULL ? name : NULL);
+}
+
+bool alert_pages(const struct desk *desk, const struct alert *alert)
+{
+	(void)desk;
+	return alert->page_key != NULL;
+}
+
+/* ---- intake --------------------------------------------------------------------------------------------- */
+
+/* Leaves the page, once an alert. PAGE_STATUS "waiting" until PagerDuty has it. */
+static bool page(struct desk *desk, struct alert *alert, struct error *err)
+{
+	if (alert->page_key == NULL || alert->page_status != NULL)
+		return true;
+	replace_text(&alert->page_status, "waiting");
+	return say_page(desk, alert, "trigger", err);
+}
+
+/* What PagerDuty has of it follows our state; words of one subject stay in order, so a page that waits goes first. */
+static bool page_follows(struct desk *desk, const struct alert *alert, const char *action, struct error *err)
+{
+	return alert->page_status == NULL || say_page(desk, alert, action, err);
+}
+
+static void set_mark(struct alert *alert, const char *text)
+{
+	char mark[MARK_MAX];
+
+	snprintf(mark, sizeof(mark), "%s", text);
+	mark[utf16_prefix(mark, strlen(mark), MARK_MAX)] = '\0';
+	replace_text(&alert->mark, mark);
+}
+
+static void changed(struct desk *desk, struct alert *alert, const struct actor *actor)
+{
+	replace_text(&alert->changed_by, actor->who);
+	replace_text(&alert->changed_via, actor->via);
+	alert->changed_at = desk->now;
+	alert->version++;
+}
+
+/* Writes onto ALERT what the verdict says of this occurrence. */
+static void stand_out(struct alert *alert, const struct verdict *verdict)
+{
+	alert->nearest = verdict->announcement;
+	replace_text(&alert->nearest_why, NULL);
+	switch (verdict->kind) {
+	case VERDICT_EXPECTED:
+		break;
+	case VERDICT_NEAR_MISS:
+		replace_text(&alert->nearest_why, verdict->why);
+		break;
+	case VERDICT_OTHER_ACTOR:
+		replace_text(&alert->nearest_why, verdict->why);
+		set_mark(alert, verdict->why);
+		break;
+	case VERDICT_UNEXPECTED:
+	case VERDICT_NEVER:
+		if (verdict->why[0] != '\0')
+			set_mark(alert, verdict->why);
+		break;
+	}
+}
+
+static bool count_verdict(struct desk *desk, const struct alert *alert, const struct verdict *verdict, struct error *err)
+{
+	if (verdict->kind == VERDICT_EXPECTED) {
+		desk->counts.suppressed++;
+		return announcement_count(desk, verdict->announcement, alert, true, err);
+	}
+	if (verdict->near_count > 0)
+		desk->counts.near_misses++;
+	for (size_t i = 0; i < verdict->near_count; i++) {
+		if (!announcement_count(desk, verdict->near[i], alert, false, err))
+			return false;
+	}
+	return true;
+}
+
+/* One short line in the announcement's thread for an alert that it covers. */
+static bool say_suppressed(struct desk *desk, const struct alert *alert, struct error *err)
+{
+	const struct announcement *announcement = announcements_find(desk, alert->announcement);
+	char subject[24];
+	struct buf line;
+	bool ok;
+
+	if (announcement == NULL)
+		return true; /* its budget ended with this one: its receipt tells */
+	snprintf(subject, sizeof(subject), "H%" PRId64, alert->announcement);
+	buf_init(&line, 4096);
+	buf_printf(&line, "A%" PRId64 " ", alert->id);
+	buf_put_mrkdwn(&line, alert->title, 200);
+	if (alert->host != NULL) {
+		buf_puts(&line, " · ");
+		buf_put_mrkdwn(&line, alert->host, 100);
+	}
+	if (alert->actor != NULL) {
+		buf_puts(&line, " · ");
+		buf_put_mrkdwn(&line, alert->actor, 100);
+	}
+	if (alert->count > 1)
+		buf_printf(&line, " · %" PRId64 " times", alert->count);
+	ok = say_in_thread(desk, subject, announcement->channel, buf_text(&line), false, err);
+	buf_fini(&line);
+	return ok;
+}
+
+static bool suppress(struct desk *desk, struct alert *alert, const struct verdict *verdict, struct error *err)
+{
+	char detail[32];
+
+	snprintf(detail, sizeof(detail), "H%" PRId64, verdict->announcement);
+	alert->announcement = verdict->announcement;
+	return storage_put_alert(desk->storage, alert, err) && tell(desk, alert, &headsup, "expected", detail, err) &&
+	       audit(desk, alert, &headsup, "suppressed", detail, err) && say_suppressed(desk, alert, err) &&
+	       count_verdict(desk, alert, verdict, err);
+}
+
+/* It is to be seen: the card, and the page where its route pages. */
+static bool show(struct desk *desk, struct alert *alert, struct error *err)
+{
+	return page(desk, alert, err) && storage_put_alert(desk->storage, alert, err) && say_card(desk, alert, err);
+}
+
+static bool intake_new(struct desk *desk, struct alert *alert, const struct verdict *verdict, struct error *err)
+{
+	struct alert *before = storage_alert_by_key(desk->storage, alert->dedup_key, false);
+
+	alert->previous = before != NULL ? before->id : 0;
+	alert_free(before);
+	alert->count = 1;
+	alert->version = 1;
+	if (verdict->kind == VERDICT_OTHER_ACTOR && alert->severity < SEVERITY_CRITICAL)
+		alert->severity++;
+	stand_out(alert, verdict);
+	alert_route(desk, alert);
+	alert->status = verdict->kind == VERDICT_EXPECTED ? ALERT_EXPECTED : ALERT_OPEN;
+	if (alert->status == ALERT_OPEN && alert->page_key != NULL)
+		replace_text(&alert->page_status, "waiting");
+	if (alert->status == ALERT_EXPECTED)
+		alert->announcement = verdict->announcement;
+
+	if (!storage_add_alert(desk->storage, alert, err) || !tell(desk, alert, &headsup, "fired", alert->mark, err))
+		return false;
+	if (alert->status == ALERT_EXPECTED)
+		return suppress(desk, alert, verdict, err);
+	if (alert->page_status != NULL && !say_page(desk, alert, "trigger", err))
+		return false;
+	return say_card(desk, alert, err) && count_verdict(desk, alert, verdict, err);
+}
+
+static bool is_power_of_ten(int64_t count)
+{
+	while (count >= 10 && count % 10 == 0)
+		count /= 10;
+	return count == 1;
+}
+
+static bool say_repeats(struct desk *desk, const struct alert *alert, struct error *err)
+{
+	char subject[24], text[96];
+
+	if (!is_power_of_ten(alert->count))
+		return true;
+	subject_of(alert, subject);
+	snprintf(text, sizeof(text), "%s has fired %" PRId64 " times", subject, alert->count);
+	return tell(desk, alert, &headsup, "repeated", text, err) &&
+	       say_in_thread(desk, subject, alert->channel, text, false, err);
+}
+
+/* It fired again while unresolved: FRESH is this occurrence, OLD the alert it counts onto. */
+static bool intake_again(struct desk *desk, struct alert *old, const struct alert *fresh, const struct verdict *verdict,
+    struct error *err)
+{
+	enum severity severity = fresh->severity;
+
+	old->count++;
+	old->last_seen = desk->now;
+	old->version++;
+	desk->counts.repeated++;
+	if (verdict->kind == VERDICT_OTHER_ACTOR && severity < SEVERITY_CRITICAL)
+		severity++;
+	if (verdict->kind == VERDICT_EXPECTED && old->status == ALERT_EXPECTED) {
+		if (severity > old->severity)
+			old->severity = severity;
+		return suppress(desk, old, verdict, err);
+	}
+	if (severity > old->severity) {
+		old->severity = severity;
+		alert_route(desk, old);
+		if (!tell(desk, old, &headsup, "raised", severity_name(severity), err))
+			return false;
+	}
+	if (verdict->kind == VERDICT_EXPECTED) {
+		/* What is open stays open when an announcement begins; it counts against the budget all the same. */
+		return storage_put_alert(desk->storage, old, err) && say_card(desk, old, err) &&
+		       count_verdict(desk, old, verdict, err);
+	}
+	stand_out(old, verdict);
+	if (old->status == ALERT_EXPECTED) {
+		old->status = ALERT_OPEN;
+		old->announcement = 0;
+		alert_route(desk, old);
+		changed(desk, old, &headsup);
+		if (!tell(desk, old, &headsup, "fired", old->mark != NULL ? old->mark : "no longer covered by its announcement", err))
+			return false;
+	}
+	return show(desk, old, err) && say_repeats(desk, old, err) && count_verdict(desk, old, verdict, err);
+}
+
+/* Its source says that it is over. */
+static bool intake_resolve(struct desk *desk, struct alert *alert, struct alert *old, struct error *err)
+{
+	const struct actor source = {.who = alert->source != NULL ? alert->source : "headsup", .via = "headsup"};
+	char subject[24];
+
+	if (old == NULL) {
+		alert->status = ALERT_RESOLVED;
+		alert_route(desk, alert);
+		changed(desk, alert, &source);
+		return storage_add_alert(desk->storage, alert, err) &&
+		       tell(desk, alert, &source, "resolved", "was never open here", err);
+	}
+	old->last_seen = desk->now;
+	if (old->status == ALERT_RESOLVED || old->status == ALERT_CLAIMED)
+		return storage_put_alert(desk->storage, old, err); /* told twice */
+	old->status = ALERT_RESOLVED;
+	changed(desk, old, &source);
+	subject_of(old, subject);
+	desk->counts.resolved++;
+	return tell(desk, old, &source, "resolved", "reported by its source", err) &&
+	       page_follows(desk, old, "resolve", err) && storage_put_alert(desk->storage, old, err) &&
+	       (old->announcement != 0 || say_card(desk, old, err));
+}
+
+/* What the caller is told of it: the alert that it became. */
+static void become(struct alert *alert, const struct alert *kept)
+{
+	alert->id = kept->id;
+	alert->status = kept->status;
+	alert->count = kept->count;
+	alert->severity = kept->severity;
+	alert->announcement = kept->announcement;
+}
+
+bool intake(struct desk *desk, struct alert *alert, struct error *err)
+{
+	struct verdict verdict;
+	struct alert *old;
+	bool ok;
+
+	alert->received_at = alert->last_seen = desk->now;
+	if (alert->occurred_at == TIME_NONE)
+		alert->occurred_at = desk->now;
+	alert_derive_dedup_key(alert);
+	desk->counts.accepted++;
+	old = storage_alert_by_key(desk->storage, alert->dedup_key, !alert->is_resolve);
+	if (alert->is_resolve) {
+		ok = intake_resolve(desk, alert, old, err);
+	} else {
+		announcements_judge(desk, alert, &verdict);
+		ok = old != NULL ? intake_again(desk, old, alert, &verdict, err) :
+				   intake_new(desk, alert, &verdict, err);
+	}
+	if (ok && old != NULL)
+		become(alert, old);
+	alert_free(old);
+	if (ok)
+		log_debug("A%" PRId64 " %s count=%" PRId64, alert->id, alert_status_name(alert->status), alert->count);
+	return ok;
+}
+
+/* ---- what people do with it ------------------------------------------------------------------------------ */
+
+static void put_ago(struct buf *out, int64_t seconds)
+{
+	if (seconds < 60)
+		buf_puts(out, "just now");
+	else if (seconds < 2 * 3600)
+		buf_printf(out, "%" PRId64 " min ago", seconds / 60);
+	else if (seconds < 2 * 86400)
+		buf_printf(out, "%" PRId64 " h ago", seconds / 3600);
+	else
+		buf_printf(out, "%" PRId64 " days ago", seconds / 86400);
+}
+
+void alert_state_sentence(const struct desk *desk, const struct alert *alert, struct buf *out)
+{
+	if (alert->status == ALERT_OPEN) {
+		buf_puts(out, "still open");
+		return;
+	}
+	if (alert->status == ALERT_EXPECTED) {
+		buf_printf(out, "expected under H%" PRId64 ": nobody was disturbed", alert->announcement);
+		return;
+	}
+	buf_printf(out, "already %s", alert_status_name(alert->status));
+	if (alert->changed_by != NULL) {
+		buf_puts(out, " by ");
+		buf_put_person(out, desk->config, alert->changed_by);
+	}
+	if (alert->changed_at != TIME_NONE) {
+		buf_putc(out, ' ');
+		put_ago(out, desk->now - alert->changed_at);
+	}
+}
+
+static bool no_longer(const struct desk *desk, const struct alert *alert, struct error *err)
+{
+	struct buf text;
+
+	buf_init(&text, 512);
+	alert_state_sentence(desk, alert, &text);
+	error_set(err, ERROR_CONFLICT, "A%" PRId64 " is %s", alert->id, buf_text(&text));
+	buf_fini(&text);
+	return false;
+}
+
+/* "Acked by @alice: looking" as a line of the thread. */
+static bool say_change(struct desk *desk, const struct alert *alert, const struct actor *actor, const char *did, const char *note,
+    bool broadcast, struct error *err)
+{
+	char subject[24];
+	struct buf line;
+	bool ok;
+
+	subject_of(alert, subject);
+	buf_init(&line, 16384);
+	buf_printf(&line, "%s by ", did);
+	buf_put_person(&line, desk->config, actor->who);
+	if (!text_is_empty(note)) {
+		buf_puts(&line, ": ");
+		buf_put_mrkdwn(&line, note, NOTE_MAX);
+	}
+	ok = say_in_thread(desk, subject, alert->channel, buf_text(&line), broadcast, err);
+	buf_fini(&line);
+	return ok;
+}
+
+static bool act_ack(struct desk *desk, const struct actor *actor, struct alert *alert, const char *note, const char *to, struct error *err)
+{
+	(void)to;
+	if (alert->status != ALERT_OPEN)
+		return no_longer(desk, alert, err);
+	alert->status = ALERT_ACKED;
+	if (!actor->is_token)
+		replace_text(&alert->assignee, actor->who);
+	changed(desk, alert, actor);
+	return tell(desk, alert, actor, "acked", note, err) && audit(desk, alert, actor, "acked", note, err) &&
+	       page_follows(desk, alert, "acknowledge", err) && storage_put_alert(desk->storage, alert, err) &&
+	       say_card(desk, alert, err) && say_change(desk, alert, actor, "Acked", note, false, err);
+}
+
+static bool act_resolve(struct desk *desk, const struct actor *actor, struct alert *alert, const char *note, const char *to,
+    struct error *err)
+{
+	bool was_expected = alert->status == ALERT_EXPECTED;
+
+	(void)to;
+	if (alert->status == ALERT_RESOLVED || alert->status == ALERT_CLAIMED)
+		return no_longer(desk, alert, err);
+	alert->status = ALERT_RESOLVED;
+	changed(desk, alert, actor);
+	desk->counts.resolved++;
+	if (!tell(desk, alert, actor, "resolved", note, err) || !audit(desk, alert, actor, "resolved", note, err) ||
+	    !page_follows(desk, alert, "resolve", err) || !storage_put_alert(desk->storage, alert, err))
+		return false;
+	/* What was expected has no card: resolving it disturbs nobody either. */
+	return was_expected ||
+	       (say_card(desk, alert, err) && say_change(desk, alert, actor, "Resolved", note, false, err));
+}
+
+static bool act_escalate(struct desk *desk, const struct actor *actor, struct alert *alert, const char *note, const char *to,
+    struct error *err)
+{
+	char ago[32], name[13];
+
+	if (alert->status == ALERT_RESOLVED || alert->status == ALERT_CLAIMED)
+		return no_longer(desk, alert, err);
+	if (!text_is_empty(to))
+		return error_set(err, ERROR_REFUSED,
+		    "to a team or person needs PagerDuty's REST API (pagerduty.api_token); try: escalate A%" PRId64, alert->id);
+	if (alert->page_status != NULL) {
+		duration_write(alert->paged_at == TIME_NONE ? 0 : desk->now - alert->paged_at, ago, sizeof(ago));
+		return error_set(err, ERROR_CONFLICT,
+		    "A%" PRId64 " was paged already, %s ago; PagerDuty climbs its escalation policy by itself", alert->id, ago);
+	}
+	if (alert->page_key == NULL && desk->config->pagerduty.routing_key == NULL)
+		return error_set(err, ERROR_REFUSED,
+		    "A%" PRId64 " cannot page: its route has no page, and pagerduty.routing_key is not set", alert->id);
+	if (alert->page_key == NULL) {
+		key_fingerprint(desk->config->pagerduty.routing_key, name);
+		replace_text(&alert->page_key, name);
+	}
+	/* PagerDuty shows what is escalated as triggered: so do we. */
+	alert->status = ALERT_OPEN;
+	alert->announcement = 0;
+	changed(desk, alert, actor);
+	return tell(desk, alert, actor, "escalated", note, err) && audit(desk, alert, actor, "escalated", note, err) &&
+	       show(desk, alert, err) && say_change(desk, alert, actor, "Escalated", note, true, err);
+}
+
+static bool act_note(struct desk *desk, const struct actor *actor, struct alert *alert, const char *note, const char *to, struct error *err)
+{
+	(void)to;
+	if (text_is_empty(note))
+		return error_set(err, ERROR_USAGE, "a note needs words; try: note A%" PRId64 " looked at it, harmless", alert->id);
+	return tell(desk, alert, actor, "noted", note, err) && audit(desk, alert, actor, "noted", note, err) &&
+	       say_change(desk, alert, actor, "Note", note, false, err);
+}
+
+static const struct verb {
+	const char *name;
+	bool (*act)(struct desk *desk, const struct actor *actor, struct alert *alert, const char *note, const char *to, struct error *err);
+} verbs[] = {
+    {"ack", act_ack},
+    {"resolve", act_resolve},
+    {"escalate", act_escalate},
+    {"note", act_note},
+};
+
+static const struct verb *verb_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	}
+	return NULL;
+}
+
+bool alert_act(struct desk *desk, const struct actor *actor, int64_t id, const char *verb, const char *note, const char *to,
+    struct alert **now, struct error *err)
+{
+	const struct verb *found = verb_find(verb);
+	struct alert *alert;
+	bool ok;
+
+	*now = NULL;
+	if (found == NULL)
+		return error_set(err, ERROR_USAGE, "\"%s\" is nothing that can be done with an alert", verb);
+	if (!actor->is_token && !desk_allows(desk, desk->config->policy.responders, actor))
+		return error_set(err, ERROR_FORBIDDEN, "only responders may %s alerts (policy.responders)", verb);
+	if (note != NULL && strlen(note) > NOTE_BYTES_MAX)
+		return error_set(err, ERROR_TOO_LONG, "a note holds at most %d bytes", NOTE_BYTES_MAX);
+	alert = storage_alert(desk->storage, id, err);
+	if (alert == NULL)
+		return false;
+	ok = found->act(desk, actor, alert, text_is_empty(note) ? NULL : note, to, err);
+	if (ok)
+		log_info("A%" PRId64 " %s by=%s via=%s", id, verb, actor->who, actor->via);
+	*now = alert;
+	return ok;
+}

@@ -1,0 +1,95 @@
+#include "handlers/desk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/base/memory.h"
+#include "config/base/text.h"
+#include "handlers/announcements.h"
+
+struct desk *desk_new(const struct config *config, struct storage *storage, int64_t now, struct error *err)
+{
+	struct desk *desk = xcalloc(1, sizeof(*desk));
+
+	desk->config = config;
+	desk->storage = storage;
+	desk->now = now;
+	desk->losses = storage_losses(storage);
+	desk->announcements = announcements_new();
+	desk->native = format_open("headsup", NULL, err);
+	if (desk->native == NULL || !announcements_load(desk, err))
+		goto fail;
+	return desk;
+fail:
+	desk_free(desk);
+	return NULL;
+}
+
+void desk_free(struct desk *desk)
+{
+	if (desk == NULL)
+		return;
+	announcements_free(desk->announcements);
+	format_free(desk->native);
+	free(desk);
+}
+
+bool desk_reload(struct desk *desk, const struct config *config, struct error *err)
+{
+	desk->config = config;
+	/* Logins and policies may have changed: what announcements cover is worked out anew. */
+	return announcements_load(desk, err);
+}
+
+#define LOSSES_UNKNOWN UINT64_MAX /* no count of losses: the caches are wrong */
+
+bool desk_fresh(struct desk *desk, struct error *err)
+{
+	desk->caches_changed = false;
+	if (desk->losses == storage_losses(desk->storage))
+		return true;
+	if (!announcements_load(desk, err))
+		return false;
+	desk->losses = storage_losses(desk->storage);
+	desk->caches_changed = false;
+	return true;
+}
+
+void desk_undone(struct desk *desk)
+{
+	if (desk->caches_changed)
+		desk->losses = LOSSES_UNKNOWN;
+}
+
+bool desk_tick(struct desk *desk, struct error *err)
+{
+	return announcements_tick(desk, err);
+}
+
+bool desk_audit(struct desk *desk, const struct actor *actor, const char *what, const char *subject, const char *detail,
+    struct error *err)
+{
+	const struct audit audit = {
+	    .at = desk->now,
+	    .who = actor->who,
+	    .via = actor->via,
+	    .from = actor->from,
+	    .what = what,
+	    .subject = subject,
+	    .detail = detail,
+	};
+
+	return storage_add_audit(desk->storage, &audit, err);
+}
+
+bool desk_allows(const struct desk *desk, char *const *list, const struct actor *actor)
+{
+	(void)desk;
+	if (actor->is_token || list == NULL || list[0] == NULL)
+		return true;
+	for (size_t i = 0; list[i] != NULL; i++) {
+		if (strcmp(list[i], actor->who) == 0)
+			return true;
+	}
+	return false;
+}
