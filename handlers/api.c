@@ -1,0 +1,454 @@
+#include "handlers/api.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "config/base/memory.h"
+#include "config/base/text.h"
+#include "handlers/api_internal.h"
+#include "handlers/grammar.h"
+
+#define TOKEN_MAX 4096 /* bytes of a credential that are looked at */
+
+/* ---- answers -------------------------------------------------------------------------------------------- */
+
+static const struct {
+	int status;
+	const char *title;
+} titles[] = {
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {408, "Request Timeout"},
+    {409, "Conflict"},
+    {413, "Content Too Large"},
+    {429, "Too Many Requests"},
+    {500, "Internal Server Error"},
+    {503, "Service Unavailable"},
+};
+
+void api_answer_init(struct api_answer *answer)
+{
+	*answer = (struct api_answer){.status = 200, .content_type = "application/json"};
+	buf_init(&answer->body, API_ANSWER_MAX);
+}
+
+void api_answer_fini(struct api_answer *answer)
+{
+	buf_fini(&answer->body);
+}
+
+void api_json(struct api_answer *answer, int status, cJSON *json)
+{
+	char *text = json_write(json);
+
+	answer->status = status;
+	answer->content_type = status >= 400 ? "application/problem+json" : "application/json";
+	buf_reset(&answer->body);
+	buf_puts(&answer->body, text);
+	buf_putc(&answer->body, '\n');
+	free(text);
+	cJSON_Delete(json);
+	if (!buf_ok(&answer->body))
+		api_problem(answer, 500, "the answer is too long; ask for fewer with limit=");
+}
+
+static cJSON *problem_json(int status, const char *detail)
+{
+	cJSON *json = cJSON_CreateObject();
+	const char *title = "Error";
+
+	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++) {
+		if (titles[i].status == status)
+			title = titles[i].title;
+	}
+	json_put(json, "type", "about:blank");
+	json_put(json, "title", title);
+	json_put_int(json, "status", status);
+	json_put(json, "detail", detail);
+	return json;
+}
+
+void api_problem(struct api_answer *answer, int status, const char *detail)
+{
+	api_json(answer, status, problem_json(status, detail));
+	answer->asks_basic = status == 401;
+	if ((status == 429 || status == 503) && answer->retry_after_s == 0)
+		answer->retry_after_s = 1;
+}
+
+static int status_of(enum error_kind kind)
+{
+	switch (kind) {
+	case ERROR_USAGE:
+		return 400;
+	case ERROR_FORBIDDEN:
+		return 403;
+	case ERROR_NOT_FOUND:
+		return 404;
+	case ERROR_REFUSED:
+	case ERROR_CONFLICT:
+		return 409;
+	case ERROR_TOO_LONG:
+		return 413;
+	case ERROR_IO:
+	case ERROR_NEWER:
+		return 503;
+	case ERROR_NONE:
+	case ERROR_WAIT:
+		break;
+	}
+	return 500;
+}
+
+/* Sentences are made for Slack: <@U1> becomes the person's name, and &amp; what it stands for. */
+static char *plain_sentence(const struct config *config, const char *text)
+{
+	static const struct {
+		const char *entity, *plain;
+	} entities[] = {{"&amp;", "&"}, {"&lt;", "<"}, {"&gt;", ">"}};
+	struct buf out;
+	char space[64], id[64];
+
+	buf_init(&out, 4 * sizeof(((struct error *)0)->text));
+	while (*text != '\0') {
+		size_t len = 1;
+
+		if (strncmp(text, "<@", 2) == 0 && strcspn(text + 2, ">") < sizeof(id) && text[2 + strcspn(text + 2, ">")] == '>') {
+			size_t id_len = strcspn(text + 2, ">");
+
+			snprintf(id, sizeof(id), "%.*s", (int)id_len, text + 2);
+			buf_puts(&out, config_person_name(config, id, space));
+			text += id_len + 3;
+			continue;
+		}
+		for (size_t i = 0; i < sizeof(entities) / sizeof(entities[0]); i++) {
+			if (!text_prefix(text, entities[i].entity))
+				continue;
+			buf_puts(&out, entities[i].plain);
+			len = 0;
+			text += strlen(entities[i].entity);
+			break;
+		}
+		if (len == 1)
+			buf_putc(&out, *text++);
+	}
+	return buf_take(&out);
+}
+
+void api_refuse_with(struct call *call, const struct error *err, const char *name, cJSON *member)
+{
+	int status = status_of(err->kind);
+	char *detail = plain_sentence(call->desk->config, err->text);
+	cJSON *json = problem_json(status, status == 503 ? "could not be stored; try again" : detail);
+
+	if (member != NULL)
+		cJSON_AddItemToObject(json, name, member);
+	api_json(call->answer, status, json);
+	if (status == 503)
+		call->answer->retry_after_s = 1;
+	if (err->kind == ERROR_IO)
+		call->is_stored = false;
+	free(detail);
+}
+
+void api_refuse(struct call *call, const struct error *err)
+{
+	api_refuse_with(call, err, NULL, NULL);
+}
+
+/* ---- questions ------------------------------------------------------------------------------------------ */
+
+const char *api_query(const struct api_request *request, const char *name)
+{
+	for (size_t i = 0; i < request->query_count; i++) {
+		if (strcmp(request->query[i].name, name) == 0)
+			return request->query[i].value;
+	}
+	return NULL;
+}
+
+const char *api_header(const struct api_request *request, const char *name)
+{
+	for (size_t i = 0; i < request->header_count; i++) {
+		if (strcasecmp(request->headers[i].name, name) == 0)
+			return request->headers[i].value;
+	}
+	return NULL;
+}
+
+cJSON *api_object(struct call *call)
+{
+	const struct api_request *request = call->request;
+	struct error err;
+	cJSON *json;
+
+	if (request->body_len == 0)
+		return cJSON_CreateObject();
+	json = json_parse(request->body, request->body_len, &err);
+	if (json != NULL && cJSON_IsObject(json))
+		return json;
+	if (json != NULL)
+		error_set(&err, ERROR_USAGE, "the body must be a JSON object");
+	cJSON_Delete(json);
+	api_refuse(call, &err);
+	return NULL;
+}
+
+static bool digits(const char *text, int64_t *value)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)text[0]) || strlen(text) > 18)
+		return false;
+	*value = strtoll(text, &end, 10);
+	return *end == '\0';
+}
+
+size_t api_limit(struct call *call)
+{
+	const char *text = api_query(call->request, "limit");
+	int64_t limit;
+
+	if (text == NULL)
+		return API_LIST_DEFAULT;
+	if (!digits(text, &limit) || limit < 1) {
+		api_problem(call->answer, 400, "limit must be a number from 1; try limit=100");
+		return 0;
+	}
+	return limit > API_LIST_MAX ? API_LIST_MAX : (size_t)limit;
+}
+
+bool api_cursor(struct call *call, int64_t *before_id)
+{
+	const char *text = api_query(call->request, "cursor");
+
+	*before_id = 0;
+	if (text_is_empty(text))
+		return true;
+	if (digits(text, before_id) && *before_id > 0)
+		return true;
+	api_problem(call->answer, 400, "that cursor is none of ours; begin without cursor=");
+	return false;
+}
+
+/* ---- who asks ------------------------------------------------------------------------------------------- */
+
+/* The password of `Basic dXNlcjpwYXNzd29yZA==` is the token. */
+static bool basic_password(const char *encoded, char *out, size_t size)
+{
+	unsigned char plain[TOKEN_MAX];
+	size_t len = strlen(encoded);
+	const char *colon;
+	int got;
+
+	if (len == 0 || len % 4 != 0 || len > TOKEN_MAX)
+		return false;
+	got = EVP_DecodeBlock(plain, (const unsigned char *)encoded, (int)len);
+	if (got < 0 || (size_t)got >= sizeof(plain))
+		return false;
+	plain[got] = '\0';
+	colon = strchr((const char *)plain, ':');
+	if (colon == NULL)
+		return false;
+	snprintf(out, size, "%s", colon + 1);
+	OPENSSL_cleanse(plain, sizeof(plain));
+	return true;
+}
+
+/* What the request proves itself with; false when it brings nothing. */
+static bool credential(const struct api_request *request, char *out, size_t size)
+{
+	const char *header = api_header(request, "Authorization");
+	const char *query = api_query(request, "token");
+
+	if (header != NULL && strncasecmp(header, "Bearer ", 7) == 0) {
+		snprintf(out, size, "%s", header + 7 + strspn(header + 7, " "));
+		return true;
+	}
+	if (header != NULL && strncasecmp(header, "Basic ", 6) == 0)
+		return basic_password(header + 6 + strspn(header + 6, " "), out, size);
+	if (query == NULL)
+		return false;
+	snprintf(out, size, "%s", query);
+	return true;
+}
+
+/* Every secret is compared, the right one or not: how long it takes tells nothing. */
+static bool identify(const struct desk *desk, const struct api_request *request, struct caller *caller)
+{
+	const struct config *config = desk->config;
+	char given[TOKEN_MAX];
+
+	*caller = (struct caller){.actor = {.via = "api", .from = request->remote, .is_token = true}};
+	if (!credential(request, given, sizeof(given)))
+		return false;
+	for (size_t i = 0; i < config->token_count; i++) {
+		if (secret_equal(given, config->tokens[i].token))
+			caller->token = &config->tokens[i];
+	}
+	for (size_t i = 0; i < config->source_count; i++) {
+		if (secret_equal(given, config->sources[i].token))
+			caller->source = &config->sources[i];
+	}
+	OPENSSL_cleanse(given, sizeof(given));
+	if (caller->token != NULL) {
+		caller->actor.who = caller->token->name;
+		caller->actor.may = caller->token->may;
+	} else if (caller->source != NULL) {
+		caller->actor.who = caller->source->name;
+	}
+	return caller->token != NULL || caller->source != NULL;
+}
+
+/* ---- what is asked -------------------------------------------------------------------------------------- */
+
+static const struct endpoint {
+	const char *method, *path; /* {} stands for one part; a last {} of three is the verb */
+	unsigned may;              /* a token needs one of these */
+	bool source_may;           /* or it is the source that the path names */
+	size_t limit;              /* bytes of body */
+	void (*answer)(struct call *call);
+} endpoints[] = {
+    {"POST", "/v1/alerts",             MAY_SEND,     false, API_ALERTS_BODY_MAX, api_alerts_post},
+    {"GET",  "/v1/alerts",             MAY_READ,     false, API_BODY_MAX,        api_alerts_list},
+    {"GET",  "/v1/alerts/{}",          MAY_READ,     false, API_BODY_MAX,        api_alerts_get},
+    {"POST", "/v1/alerts/{}",          MAY_SEND,     true,  API_ALERTS_BODY_MAX, api_alerts_post_source},
+    {"POST", "/v1/alerts/{}/{}",       MAY_ACT,      false, API_BODY_MAX,        api_alerts_act},
+    {"POST", "/v1/announcements",      MAY_ANNOUNCE, false, API_BODY_MAX,        api_announcements_post},
+    {"GET",  "/v1/announcements",      MAY_READ | MAY_ANNOUNCE, false, API_BODY_MAX, api_announcements_list},
+    {"GET",  "/v1/announcements/{}",   MAY_READ | MAY_ANNOUNCE, false, API_BODY_MAX, api_announcements_get},
+    {"POST", "/v1/announcements/{}/{}", MAY_ANNOUNCE, false, API_BODY_MAX,       api_announcements_act},
+    {"GET",  "/v1/audit",              MAY_READ,     false, API_BODY_MAX,        api_audit},
+    {"GET",  "/v1/outbox",             MAY_READ,     false, API_BODY_MAX,        api_outbox_list},
+    {"POST", "/v1/outbox/{}/{}",       MAY_ACT,      false, API_BODY_MAX,        api_outbox_act},
+};
+
+#define PART_MAX 128 /* bytes of one part of a path */
+
+/* Does PATH fit PATTERN? Fills the parts at {}. */
+static bool path_fits(const char *pattern, const char *path, char parts[2][PART_MAX])
+{
+	size_t part = 0;
+
+	while (*pattern != '\0') {
+		size_t len;
+
+		if (strncmp(pattern, "{}", 2) != 0) {
+			if (*pattern++ != *path++)
+				return false;
+			continue;
+		}
+		len = strcspn(path, "/");
+		if (len == 0 || len >= PART_MAX)
+			return false;
+		memcpy(parts[part], path, len);
+		parts[part++][len] = '\0';
+		path += len;
+		pattern += 2;
+	}
+	return *path == '\0';
+}
+
+/* A HEAD is answered as its GET; the server leaves the body out. */
+static bool same_method(const char *asked, const char *ours)
+{
+	return strcmp(strcmp(asked, "HEAD") == 0 ? "GET" : asked, ours) == 0;
+}
+
+static const struct endpoint *endpoint_find(const struct api_request *request, char parts[2][PART_MAX], bool *known_path)
+{
+	*known_path = false;
+	for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++) {
+		if (!path_fits(endpoints[i].path, request->path, parts))
+			continue;
+		*known_path = true;
+		if (same_method(request->method, endpoints[i].method))
+			return &endpoints[i];
+	}
+	return NULL;
+}
+
+static bool source_known(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->source_count; i++) {
+		if (strcmp(config->sources[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool may_ask(const struct caller *caller, const struct endpoint *endpoint, const char *part)
+{
+	if (caller->token != NULL && (caller->token->may & endpoint->may) != 0)
+		return true;
+	return endpoint->source_may && caller->source != NULL && strcmp(caller->source->name, part) == 0;
+}
+
+/* Finds the endpoint and who asks; NULL when ANSWER holds the refusal. */
+static const struct endpoint *admit(struct desk *desk, const struct api_request *request, struct caller *caller,
+    char parts[2][PART_MAX], struct api_answer *answer)
+{
+	bool known_path;
+	const struct endpoint *endpoint = endpoint_find(request, parts, &known_path);
+
+	if (endpoint == NULL && !known_path) {
+		api_problem(answer, 404, "there is no such endpoint");
+		return NULL;
+	}
+	if (endpoint == NULL) {
+		api_problem(answer, 405, "this endpoint takes another method");
+		return NULL;
+	}
+	if (!identify(desk, request, caller)) {
+		desk->counts.refused++;
+		api_problem(answer, 401,
+		    "the request needs a known token: Authorization: Bearer TOKEN, HTTP basic with the token as the password, or ?token=");
+		return NULL;
+	}
+	if (endpoint->source_may && !source_known(desk->config, parts[0])) {
+		api_problem(answer, 404, "no source of that name is configured (sources: in the configuration)");
+		return NULL;
+	}
+	if (!may_ask(caller, endpoint, parts[0])) {
+		desk->counts.refused++;
+		api_problem(answer, 403, "this token may not do that (its `may:` in the configuration)");
+		return NULL;
+	}
+	return endpoint;
+}
+
+bool api_admit(struct desk *desk, const struct api_request *request, size_t *limit, struct api_answer *answer)
+{
+	char parts[2][PART_MAX] = {{0}};
+	struct caller caller;
+	const struct endpoint *endpoint = admit(desk, request, &caller, parts, answer);
+
+	*limit = endpoint != NULL ? endpoint->limit : 0;
+	return endpoint != NULL;
+}
+
+bool api_handle(struct desk *desk, const struct api_request *request, struct api_answer *answer)
+{
+	char parts[2][PART_MAX] = {{0}};
+	struct call call = {.desk = desk, .request = request, .answer = answer, .is_stored = true};
+	const struct endpoint *endpoint = admit(desk, request, &call.caller, parts, answer);
+
+	if (endpoint == NULL)
+		return true;
+	if (request->body_len > endpoint->limit) {
+		api_problem(answer, 413, "the body is too large");
+		return true;
+	}
+	call.part = parts[0];
+	call.verb = parts[1][0] != '\0' ? parts[1] : NULL;
+	endpoint->answer(&call);
+	return call.is_stored;
+}

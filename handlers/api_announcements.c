@@ -1,0 +1,266 @@
+/* api_announcements - /v1/announcements…: announced by pipelines, listed, ended. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/base/memory.h"
+#include "config/base/text.h"
+#include "config/base/when.h"
+#include "handlers/announcements.h"
+#include "handlers/api_internal.h"
+#include "handlers/grammar.h"
+
+static cJSON *announcement_json(const struct desk *desk, const struct announcement *announcement)
+{
+	cJSON *json = cJSON_CreateObject(), *list;
+	char id[24], space[64];
+
+	snprintf(id, sizeof(id), "H%" PRId64, announcement->id);
+	json_put(json, "id", announcement->id != 0 ? id : NULL);
+	json_put(json, "status", announcement_status(announcement, desk->now));
+	json_put(json, "author", config_person_name(desk->config, announcement->author, space));
+	json_put(json, "author_id", announcement->author);
+	list = cJSON_AddArrayToObject(json, "match");
+	for (size_t i = 0; i < announcement->match_count; i++)
+		cJSON_AddItemToArray(list, cJSON_CreateString(announcement->match[i]));
+	json_put_time(json, "created_at", announcement->created_at);
+	json_put_time(json, "starts_at", announcement->starts_at);
+	json_put_time(json, "ends_at", announcement->ends_at);
+	json_put(json, "because", announcement->because);
+	json_put_int(json, "max", announcement->max);
+	json_put_int(json, "matched", announcement->matched);
+	json_put_int(json, "near_misses", announcement->near_misses);
+	cJSON_AddBoolToObject(json, "needs_approval", announcement->needs_approval);
+	json_put(json, "approved_by",
+	    announcement->approved_by != NULL ? config_person_name(desk->config, announcement->approved_by, space) : NULL);
+	json_put_time(json, "over_at", announcement->over_at);
+	json_put(json, "over_why", announcement->over_why);
+	return json;
+}
+
+/* A member of text that may be absent. */
+static bool member(const cJSON *json, const char *name, const char **text, struct error *err)
+{
+	const cJSON *item = json_get(json, name);
+
+	*text = cJSON_IsString(item) ? item->valuestring : NULL;
+	if (item == NULL || cJSON_IsNull(item) || cJSON_IsString(item))
+		return true;
+	return error_set(err, ERROR_USAGE, "\"%s\" must be a string", name);
+}
+
+/* "match": ["host=web-*", …]; the list borrows its texts from JSON. */
+static bool member_match(const cJSON *json, char **match, size_t *count, struct error *err)
+{
+	const cJSON *list = json_get(json, "match"), *item;
+
+	*count = 0;
+	if (cJSON_IsString(list)) {
+		match[(*count)++] = list->valuestring;
+		return true;
+	}
+	if (!cJSON_IsArray(list))
+		return error_set(err, ERROR_USAGE, "\"match\" must be a list of matches; try [\"host=web-*\", \"actor=deploy\"]");
+	cJSON_ArrayForEach(item, list)
+	{
+		if (!cJSON_IsString(item))
+			return error_set(err, ERROR_USAGE, "each match must be a string; try \"host=web-*\"");
+		if (*count == MATCH_MAX)
+			return error_set(err, ERROR_USAGE, "at most %d matches", MATCH_MAX);
+		match[(*count)++] = item->valuestring;
+	}
+	return true;
+}
+
+static bool member_time(const cJSON *json, const char *name, int64_t *at, struct error *err)
+{
+	const char *text;
+
+	*at = TIME_NONE;
+	if (!member(json, name, &text, err))
+		return false;
+	if (text == NULL || time_parse_rfc3339(text, at))
+		return true;
+	return error_set(err, ERROR_USAGE, "\"%s\" must be an RFC 3339 time; try \"2026-03-02T18:45:22Z\"", name);
+}
+
+static bool member_duration(const cJSON *json, const char *name, int64_t *seconds, struct error *err)
+{
+	const char *text;
+
+	*seconds = 0;
+	if (!member(json, name, &text, err))
+		return false;
+	return text == NULL || duration_parse(text, seconds, err);
+}
+
+static bool member_max(const cJSON *json, int64_t *max, struct error *err)
+{
+	*max = 0;
+	if (json_get(json, "max") == NULL || cJSON_IsNull(json_get(json, "max")))
+		return true;
+	if (json_int(json, "max", max) && *max > 0)
+		return true;
+	return error_set(err, ERROR_USAGE, "\"max\" must be a whole number of alerts from 1");
+}
+
+static bool read_request(struct call *call, const cJSON *json, char **match, struct announce_request *request, struct error *err)
+{
+	request->match = match;
+	request->author = NULL;
+	if (!member_match(json, match, &request->match_count, err) || !member_time(json, "from", &request->from, err) ||
+	    !member_time(json, "until", &request->until, err) || !member_duration(json, "for", &request->for_s, err) ||
+	    !member_max(json, &request->max, err) || !member(json, "because", &request->because, err) ||
+	    !member(json, "author", &request->author, err) || !member(json, "channel", &request->channel, err))
+		return false;
+	request->idempotency_key = api_header(call->request, "Idempotency-Key");
+	request->is_dry = json_true(json, "dry");
+	if (request->author == NULL)
+		request->author = call->caller.actor.who;
+	return true;
+}
+
+void api_announcements_post(struct call *call)
+{
+	struct announce_request request = {0};
+	struct announcement *made = NULL;
+	char *match[MATCH_MAX];
+	struct error err;
+	bool is_again;
+	cJSON *json = api_object(call);
+
+	if (json == NULL)
+		return;
+	if (read_request(call, json, match, &request, &err) &&
+	    announce(call->desk, &call->caller.actor, &request, &made, &is_again, &err)) {
+		api_json(call->answer, 201, announcement_json(call->desk, made));
+	} else {
+		api_refuse(call, &err);
+		/* A refusal by policy is itself a fact of the audit log: it is kept. */
+		call->is_stored = err.kind == ERROR_REFUSED || err.kind == ERROR_FORBIDDEN;
+	}
+	announcement_free(made);
+	cJSON_Delete(json);
+}
+
+struct listing {
+	struct call *call;
+	const char *status;
+	cJSON *list;
+	size_t limit, scanned;
+	int64_t last_id;
+};
+
+static bool add_listed(void *ctx, const struct announcement *announcement)
+{
+	struct listing *listing = ctx;
+	const struct desk *desk = listing->call->desk;
+
+	listing->scanned++;
+	listing->last_id = announcement->id;
+	if (listing->status == NULL || strcmp(listing->status, announcement_status(announcement, desk->now)) == 0)
+		cJSON_AddItemToArray(listing->list, announcement_json(desk, announcement));
+	return (size_t)cJSON_GetArraySize(listing->list) < listing->limit;
+}
+
+void api_announcements_list(struct call *call)
+{
+	static const char *const known[] = {"active", "scheduled", "pending", "ended", "cancelled"};
+	struct announcement_query query = {.state = -1, .limit = API_SCAN_MAX};
+	struct listing listing = {.call = call, .status = api_query(call->request, "status")};
+	struct error err;
+	char cursor[24];
+	bool is_known = listing.status == NULL;
+	cJSON *json;
+
+	for (size_t i = 0; !is_known && i < sizeof(known) / sizeof(known[0]); i++)
+		is_known = strcmp(known[i], listing.status) == 0;
+	if (!is_known) {
+		api_problem(call->answer, 400, "status is active, scheduled, pending, ended or cancelled");
+		return;
+	}
+	listing.limit = api_limit(call);
+	if (listing.limit == 0 || !api_cursor(call, &query.before_id))
+		return;
+	listing.list = cJSON_CreateArray();
+	if (!storage_each_announcement(call->desk->storage, &query, add_listed, &listing, &err)) {
+		cJSON_Delete(listing.list);
+		api_refuse(call, &err);
+		return;
+	}
+	snprintf(cursor, sizeof(cursor), "%" PRId64, listing.last_id);
+	json = cJSON_CreateObject();
+	json_put(json, "next_cursor",
+	    (size_t)cJSON_GetArraySize(listing.list) == listing.limit || listing.scanned == API_SCAN_MAX ? cursor : NULL);
+	cJSON_AddItemToObject(json, "announcements", listing.list);
+	api_json(call->answer, 200, json);
+}
+
+static bool announcement_id(struct call *call, int64_t *id)
+{
+	if (id_parse(call->part, 'H', id))
+		return true;
+	api_problem(call->answer, 404, "that is no announcement's id; it looks like H17");
+	return false;
+}
+
+void api_announcements_get(struct call *call)
+{
+	struct announcement *announcement;
+	struct error err;
+	int64_t id;
+
+	if (!announcement_id(call, &id))
+		return;
+	announcement = storage_announcement(call->desk->storage, id, &err);
+	if (announcement == NULL) {
+		api_refuse(call, &err);
+		return;
+	}
+	api_json(call->answer, 200, announcement_json(call->desk, announcement));
+	announcement_free(announcement);
+}
+
+static bool act(struct call *call, int64_t id, const cJSON *json, struct announcement **now, struct error *err)
+{
+	const struct actor *actor = &call->caller.actor;
+	const char *note;
+	int64_t by_s;
+
+	if (strcmp(call->verb, "extend") == 0) {
+		if (!member_duration(json, "for", &by_s, err) || (by_s == 0 && !member_duration(json, "by", &by_s, err)))
+			return false;
+		if (by_s == 0)
+			return error_set(err, ERROR_USAGE, "say by how much; try {\"for\":\"30m\"}");
+		return announcement_extend(call->desk, actor, id, by_s, now, err);
+	}
+	if (strcmp(call->verb, "end") == 0)
+		return member(json, "note", &note, err) &&
+		       announcement_end(call->desk, actor, id, note != NULL ? note : "done", now, err);
+	if (strcmp(call->verb, "cancel") == 0)
+		return announcement_cancel(call->desk, actor, id, now, err);
+	return error_set(err, ERROR_NOT_FOUND, "an announcement can be extended, ended or cancelled: …/extend, …/end, …/cancel");
+}
+
+void api_announcements_act(struct call *call)
+{
+	struct announcement *now = NULL;
+	struct error err;
+	int64_t id;
+	cJSON *json;
+
+	if (!announcement_id(call, &id))
+		return;
+	json = api_object(call);
+	if (json == NULL)
+		return;
+	if (act(call, id, json, &now, &err)) {
+		api_json(call->answer, 200, announcement_json(call->desk, now));
+	} else {
+		api_refuse(call, &err);
+		call->is_stored = false;
+	}
+	announcement_free(now);
+	cJSON_Delete(json);
+}
