@@ -133,6 +133,8 @@ bool loop_event(struct loop *loop, struct error *err)
 
 bool loop_event_end(struct loop *loop, bool keep, struct error *err)
 {
+	if (!keep)
+		desk_undone(loop->desk);
 	return storage_end(loop->storage, keep, err);
 }
 
