@@ -1,64 +1,96 @@
-# headsup: `make demo` shows it running, `make check` tests it. Both install what they miss.
-BUILD  ?= build
-CC     ?= cc
-CLANG  ?= clang
-PREFIX ?= /usr/local
+# headsup: `make demo` shows it running, `make check` tests it; both install what they miss. `make` builds build/headsup.
+BUILD   ?= build
+CC      ?= cc
+CLANG   ?= clang
+PREFIX  ?= /usr/local
+DESTDIR ?=
 VERSION := 0.1.0
 
 PKGS := libwebsockets libcurl libcjson sqlite3 libuv libmicrohttpd libfyaml libpcre2-8 openssl
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
 HARD := -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection -ftrivial-auto-var-init=zero -fPIE
 LINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack
+B    := $(BUILD)
 ifeq ($(SAN),1)
-BUILD_DIR := $(BUILD)/asan
+B    := $(BUILD)/asan
 HARD := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -fPIE
 LINK := -pie -fsanitize=address,undefined
-else
-BUILD_DIR := $(BUILD)
 endif
-CFLAGS ?= -O2 -g
-ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DHEADSUP_VERSION='"$(VERSION)"' -I. -I$(BUILD_DIR)/gen $(WARN) $(HARD) $(CFLAGS)
-LIBS = $(shell pkg-config --libs $(PKGS) $(SYSTEMD)) -lcjson_utils -lm
-SYSTEMD := $(shell pkg-config --exists libsystemd && echo libsystemd)
-ALL_CFLAGS += $(if $(SYSTEMD),-DHAVE_SYSTEMD)
+CFLAGS  ?= -O2 -g
+SYSTEMD := $(shell pkg-config --exists libsystemd 2>/dev/null && echo libsystemd)
+FLAGS   := -std=gnu11 -D_GNU_SOURCE -DHEADSUP_VERSION='"$(VERSION)"' $(if $(SYSTEMD),-DHAVE_SYSTEMD) -I. $(WARN)
+LIBS     = $(shell pkg-config --libs $(PKGS) $(SYSTEMD)) -lcjson_utils -lm
 
-SRC  := $(filter-out bot/main.c,$(wildcard bot/*.c handlers/*.c handlers/*/*.c storage/*.c config/*.c config/base/*.c))
-OBJ  := $(SRC:%.c=$(BUILD_DIR)/%.o) $(BUILD_DIR)/gen/embedded.o
-SIM  := $(patsubst %.c,$(BUILD_DIR)/%.o,$(wildcard tests/simulator/*.c))
-UNIT := $(patsubst tests/unit/%.c,$(BUILD_DIR)/tests/unit/%,$(wildcard tests/unit/test_*.c))
-E2E  := $(patsubst tests/e2e/%.c,$(BUILD_DIR)/tests/e2e/%,$(wildcard tests/e2e/test_*.c))
-HARNESS := $(patsubst %.c,$(BUILD_DIR)/%.o,$(filter-out $(wildcard tests/e2e/test_*.c),$(wildcard tests/e2e/*.c)))
-FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+SRC     := $(filter-out bot/main.c,$(wildcard bot/*.c handlers/*.c handlers/*/*.c storage/*.c config/*.c config/base/*.c))
+OBJ     := $(SRC:%.c=$B/%.o) $B/gen/embedded.o
+SIM     := $(patsubst %.c,$B/%.o,$(wildcard tests/simulator/*.c))
+TEST     = $(patsubst %.c,$B/%,$(wildcard tests/$1/$(or $(ONLY),test_*).c))
+HARNESS := $(patsubst %.c,$B/%.o,$(filter-out $(wildcard tests/e2e/test_*.c),$(wildcard tests/e2e/*.c)))
+FUZZ    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_S  ?= 3
 
-.PHONY: all demo check asan unit e2e arrows bench fuzz install clean deps format programs
-all: programs
-programs: $(BUILD_DIR)/headsup $(BUILD_DIR)/headsup-sim $(BUILD_DIR)/test-clock.so
+.PHONY: all demo check asan unit e2e arrows fuzz bench install clean
+all: $B/headsup $B/headsup-sim $B/test-clock.so
+demo:
+	@sh deploy/deps.sh demo
+	@$(MAKE) --no-print-directory -j2 all
+	@BUILD=$(BUILD) sh deploy/demo.sh
+check:
+	@sh deploy/deps.sh check
+	@$(MAKE) --no-print-directory arrows
+	@$(MAKE) --no-print-directory -j2 all
+	@$(MAKE) --no-print-directory -j2 unit
+	@$(MAKE) --no-print-directory -j2 e2e
+	@$(MAKE) --no-print-directory asan
+	@$(MAKE) --no-print-directory fuzz
+	@sh tests/summary.sh
+asan: # the whole suite under AddressSanitizer and UndefinedBehaviourSanitizer
+	@$(MAKE) --no-print-directory SAN=1 -j2 all
+	@$(MAKE) --no-print-directory SAN=1 -j2 unit
+	@$(MAKE) --no-print-directory SAN=1 -j2 e2e
+arrows:
+	@sh tests/arrows.sh
+unit: $(call TEST,unit)
+	@HEADSUP_BUILD=$B sh tests/run.sh $^
+e2e: all $(call TEST,e2e)
+	@HEADSUP_BUILD=$B sh tests/run.sh $(call TEST,e2e)
+fuzz: $(FUZZ) # FUZZ_S seconds a parser; `make fuzz FUZZ_S=3600` for a night
+	@FUZZ_S=$(FUZZ_S) sh tests/fuzz/run.sh $(FUZZ)
+bench: all
+	@$(MAKE) --no-print-directory $(patsubst %.c,$B/%,$(wildcard tests/bench/bench_*.c))
+	@BUILD=$B sh tests/bench/run.sh
+install: $B/headsup
+	install -D -m 755 $B/headsup $(DESTDIR)$(PREFIX)/bin/headsup
+	install -D -m 644 deploy/headsup.service $(DESTDIR)$(PREFIX)/lib/systemd/system/headsup.service
+	install -D -m 640 deploy/headsup.yaml $(DESTDIR)/etc/headsup/headsup.yaml.example
+	for page in deploy/man/*; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
+clean:
+	rm -rf $(BUILD)
 
-$(BUILD_DIR)/headsup: $(OBJ) $(BUILD_DIR)/bot/main.o
+$B/headsup: $(OBJ) $B/bot/main.o
 	$(CC) $(LINK) -o $@ $^ $(LIBS)
-$(BUILD_DIR)/headsup-sim: $(SIM) $(filter-out $(BUILD_DIR)/bot/%,$(OBJ))
+$B/headsup-sim: $(SIM) $(filter-out $B/bot/%,$(OBJ))
 	$(CC) $(LINK) -o $@ $^ $(LIBS)
-$(BUILD_DIR)/test-clock.so: tests/e2e/clock/clock.c
+$B/test-clock.so: tests/e2e/clock/clock.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -shared -fPIC -o $@ $< -ldl
-$(BUILD_DIR)/%.o: %.c
+$B/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
-$(BUILD_DIR)/gen/embedded.c: deploy/embed.sh $(wildcard storage/migrations/*.sql config/formats/*.yaml)
+	$(CC) $(FLAGS) $(HARD) $(CFLAGS) -MMD -MP -c -o $@ $<
+$B/gen/embedded.c: deploy/embed.sh $(wildcard storage/migrations/*.sql config/formats/*.yaml)
 	@mkdir -p $(@D)
-	sh deploy/embed.sh > $@.tmp && mv $@.tmp $@
-$(BUILD_DIR)/gen/embedded.o: $(BUILD_DIR)/gen/embedded.c
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
-$(BUILD_DIR)/tests/unit/%: tests/unit/%.c $(OBJ)
+	@sh deploy/embed.sh > $@.tmp && mv $@.tmp $@
+$B/gen/embedded.o: $B/gen/embedded.c
+	$(CC) $(FLAGS) $(HARD) $(CFLAGS) -Wno-overlength-strings -c -o $@ $<
+$B/tests/%: tests/%.c $(HARNESS) $(OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LINK) -o $@ $< $(OBJ) $(LIBS) -lcmocka
-$(BUILD_DIR)/tests/e2e/%: tests/e2e/%.c $(HARNESS) $(OBJ)
+	$(CC) $(FLAGS) $(HARD) $(CFLAGS) -MMD -MP -MF $@.d $(LINK) -o $@ $< $(if $(findstring /unit/,$@),,$(HARNESS)) $(OBJ) $(LIBS) -lcmocka
+$(BUILD)/fuzz/lib.a: $(SRC) $(BUILD)/gen/embedded.c # the program again, instrumented for libFuzzer
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LINK) -o $@ $< $(HARNESS) $(OBJ) $(LIBS) -lcmocka
+	@rm -rf $@ $(@D)/o && mkdir -p $(@D)/o && n=0; for f in $^; do n=$$((n+1)); \
+	$(CLANG) $(FLAGS) -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -c -o $(@D)/o/$$n.o $$f || exit 1; done
+	@ar rcs $@ $(@D)/o/*.o
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/lib.a
+	$(CLANG) $(FLAGS) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Wno-missing-prototypes -o $@ $^ $(LIBS)
 
-unit: $(if $(ONLY),$(BUILD_DIR)/tests/unit/$(ONLY),$(UNIT))
-	@set -e; for t in $^; do echo "== $$t"; $$t; done
-e2e: programs $(if $(ONLY),$(BUILD_DIR)/tests/e2e/$(ONLY),$(E2E))
-	@set -e; for t in $(filter $(BUILD_DIR)/tests/%,$^); do echo "== $$t"; HEADSUP_BUILD=$(BUILD_DIR) $$t; done
-
--include $(shell find $(BUILD_DIR) -name '*.d' 2>/dev/null)
+-include $(shell find $B -name '*.d' 2>/dev/null)

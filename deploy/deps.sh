@@ -1,0 +1,36 @@
+#!/bin/sh
+# Installs, through apt, the Debian 12 packages that headsup is built and tested with, as far as they are missing.
+# deploy/deps.sh build   what `make` needs
+# deploy/deps.sh check   that, and what the tests need
+set -eu
+# What each is for stands in CONTRIBUTING.md, "Dependencies".
+build="gcc libc6-dev make pkg-config libwebsockets-dev libwebsockets-evlib-uv libcurl4-openssl-dev libcjson-dev libsqlite3-dev
+libuv1-dev libmicrohttpd-dev libfyaml-dev libpcre2-dev libssl-dev libsystemd-dev libcap-dev libev-dev zlib1g-dev tzdata ca-certificates"
+check="libcmocka-dev clang libclang-rt-14-dev openssl curl sqlite3"
+demo="curl"
+
+case "${1:-build}" in
+check) wanted="$build $check" ;;
+demo) wanted="$build $demo" ;;
+*) wanted=$build ;;
+esac
+
+missing=
+for package in $wanted; do
+	[ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+echo "headsup needs these Debian packages, which are missing; installing them through apt:$missing"
+if [ "$(id -u)" = 0 ]; then
+	as=
+elif command -v sudo >/dev/null 2>&1; then
+	as=sudo
+	echo "(as root, through sudo)"
+else
+	echo "headsup: not root, and there is no sudo. As root: apt-get install$missing" >&2
+	exit 1
+fi
+$as apt-get update -qq
+# shellcheck disable=SC2086
+$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
