@@ -39,9 +39,16 @@ struct web_answer {
 typedef void (*web_done)(void *ctx, const struct web_answer *answer);
 
 struct web *web_new(struct loop *loop, const struct config *config, struct error *err);
-void web_free(struct web *web); /* calls under way are dropped, their callbacks not called */
+/* Calls under way are dropped, their callbacks not called. The loop has to be run once more, to let go of its handles. */
+void web_free(struct web *web);
+/* Calls begun from now on use CONFIG's proxy and ca_file. */
+void web_reload(struct web *web, const struct config *config);
 /* Begins a call. DONE runs once, later, from the loop; never after web_cancel(). */
 struct web_call *web_begin(struct web *web, const struct web_request *request, web_done done, void *ctx);
 void web_cancel(struct web_call *call);
+
+/* May URL be called? It begins with SECURE ("https"), or with PLAIN ("http") on loopback, where nobody listens in. */
+bool web_url_allowed(const char *url, const char *secure, const char *plain);
+bool web_url_is_loopback(const char *url);
 
 #endif
