@@ -17,8 +17,10 @@
 
 #define JSON_DEPTH_MAX 64
 #define JSON_NODES_MAX 200000
+#define JSON_BYTES_MAX (8 << 20)
 
-/* Parses LEN bytes; NULL with ERROR_USAGE that says where. Trailing blanks are allowed, trailing data is not. */
+/* Parses LEN bytes; NULL with ERROR_USAGE that says where (ERROR_TOO_LONG past JSON_BYTES_MAX). Trailing blanks are
+ * allowed, trailing data is not. */
 cJSON *json_parse(const char *text, size_t len, struct error *err);
 /* The member NAME of an object, NULL when OBJECT is no object or has none. Borrowed. */
 const cJSON *json_get(const cJSON *object, const char *name);
