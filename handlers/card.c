@@ -23,9 +23,10 @@
 #define TITLE_UNITS 1024
 #define FALLBACK_UNITS 600
 #define TARGET_UNITS 100
-#define VALUE_UNITS 180
-#define MARK_UNITS 150
+#define VALUE_UNITS 150
+#define MARK_UNITS 120
 #define NOTES_UNITS 120
+#define NAME_UNITS 40
 #define REASON_UNITS 300
 #define MATCHES_SHOWN 12
 #define MATCH_UNITS 100
@@ -227,15 +228,13 @@ static void add_times(struct fields *fields, const struct alert *alert)
 
 	buf_init(&value, FIELD_OBJECT_MAX);
 	buf_put_when(&value, alert->occurred_at != TIME_NONE ? alert->occurred_at : alert->received_at);
-	add_field(fields, "When", &value);
 	if (alert->count > 1) {
-		buf_reset(&value);
-		buf_printf(&value, "%" PRId64 " times since ", alert->count);
+		buf_printf(&value, "\n%" PRId64 " times since ", alert->count);
 		buf_put_when(&value, alert->received_at);
 		buf_puts(&value, ", last ");
 		buf_put_when(&value, alert->last_seen);
-		add_field(fields, "How often", &value);
 	}
+	add_field(fields, "When", &value);
 	buf_fini(&value);
 }
 
@@ -270,7 +269,7 @@ static void put_nearest(struct buf *line, const struct alert *alert)
 		char *name = xstrndup(why, (size_t)(colon - why));
 
 		buf_puts(line, " differs in ");
-		buf_put_mrkdwn(line, name, ALERT_LABEL_NAME_MAX);
+		buf_put_mrkdwn(line, name, NAME_UNITS);
 		buf_puts(line, " (");
 		buf_put_mrkdwn(line, colon + 2, MARK_UNITS);
 		buf_putc(line, ')');
@@ -497,7 +496,7 @@ static void add_actions(cJSON *blocks, const struct alert *alert)
 		add_button(elements, ACTION_ACK, "Ack", value, "primary");
 	if (is_live)
 		add_button(elements, ACTION_RESOLVE, "Resolve", value, NULL);
-	if (is_live && alert->page_status == NULL)
+	if (is_live)
 		add_button(elements, ACTION_ESCALATE, "Escalate", value, "danger");
 	cJSON_AddStringToObject(more, "type", "overflow");
 	cJSON_AddStringToObject(more, "action_id", ACTION_MORE);

@@ -1,0 +1,17 @@
+/*
+ * page - what PagerDuty is told of an alert: events of its Events API v2 (developer.pagerduty.com/docs/events-api-v2).
+ */
+#ifndef HANDLERS_PAGE_H
+#define HANDLERS_PAGE_H
+
+#include <cjson/cJSON.h>
+
+#include "handlers/desk.h"
+
+/*
+ * The body of ACTION (trigger acknowledge resolve) about ALERT, at most WORD_PAGE_MAX bytes when written. It holds the routing key, which
+ * is a secret. NULL with ERROR_NOT_FOUND when the configuration has that key no more. The caller frees.
+ */
+cJSON *page_event(const struct desk *desk, const struct alert *alert, const char *action, struct error *err);
+
+#endif
