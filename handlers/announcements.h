@@ -12,11 +12,16 @@
 struct announcements;
 struct announcements *announcements_new(void);
 void announcements_free(struct announcements *announcements);
-/* Reads all that stand anew. */
+#define ANNOUNCEMENTS_STANDING_MAX 200000 /* that may stand at one time; announce() refuses more */
+
+/* Reads all that stand anew, and what broke its budget while its window still runs. */
 bool announcements_load(struct desk *desk, struct error *err);
 size_t announcements_count(const struct announcements *announcements);
 
-/* Puts ANNOUNCEMENT (copied) into the index, or takes its place there; out of it when it no longer stands. */
+/*
+ * Puts ANNOUNCEMENT (copied) into the index, or takes its place there; out of it when it no longer stands. One that broke its budget
+ * stays until its window is over, covering nothing: what comes then is marked "more than announced (H17)".
+ */
 bool announcements_put(struct desk *desk, const struct announcement *announcement, struct error *err);
 
 enum verdict_kind { VERDICT_UNEXPECTED, VERDICT_EXPECTED, VERDICT_NEAR_MISS, VERDICT_OTHER_ACTOR, VERDICT_NEVER };
@@ -29,19 +34,40 @@ struct verdict {
 };
 /* Judges ALERT at desk->now. Pure: nothing is counted. An announcement whose budget is used up covers nothing. */
 void announcements_judge(const struct desk *desk, const struct alert *alert, struct verdict *verdict);
-/* Every announcement that stands or was considered, nearest first, one line each, for `why`. */
+/* Every announcement that stands or was considered when ALERT was last seen, nearest first, one line each in mrkdwn, for `why`. At
+ * most ANNOUNCEMENTS_EXPLAINED lines. */
+#define ANNOUNCEMENTS_EXPLAINED 8
 void announcements_explain(const struct desk *desk, const struct alert *alert, struct buf *out);
 
 /* One that stands, by id; NULL when it does not. Borrowed until the next change. */
 const struct announcement *announcements_find(const struct desk *desk, int64_t id);
+/*
+ * Is it bound to its author's own logins, because it names no actor (a positive match on actor that is not * alone)? *PERSON (may be
+ * NULL) is the author where the configuration knows them; one without logins covers only alerts that have no actor.
+ */
+bool announcement_is_bound(const struct desk *desk, const struct announcement *announcement, const struct person_config **person);
+/* Somebody else than its author approved it. */
+bool announcement_is_approved(const struct announcement *announcement);
+/* When it ends: its window's end, or its lease's where that is earlier. */
+int64_t announcement_ends_at(const struct announcement *announcement);
+struct announcement *announcement_copy(const struct announcement *announcement); /* the caller frees */
 /* "active scheduled pending ended cancelled" at NOW. */
 const char *announcement_status(const struct announcement *announcement, int64_t now);
 /* The earliest begin, end or lease among those that stand; TIME_NONE for none. */
 int64_t announcements_due_at(const struct announcements *announcements);
-/* Calls EACH for those whose end or lease is at or before NOW (they may be changed by it). */
+/* Calls EACH for those whose begin, end or lease is at or before NOW (they may be changed by it). */
 bool announcements_each_due(struct desk *desk, bool (*each)(struct desk *desk, int64_t id, struct error *err), struct error *err);
 
+/* Begins and ends what is due at desk->now, and says so. */
+bool announcements_tick(struct desk *desk, struct error *err);
+
 /* ---- what people and tools do with them (announce.c) ---------------------------------------------------- */
+
+#define ANNOUNCE_DEFAULT_S (30 * 60)      /* how long, unless told otherwise */
+#define ANNOUNCE_AHEAD_MAX_S (30 * 86400) /* how far ahead it may begin */
+#define ANNOUNCE_BUDGET_MAX 10000         /* the largest `max` */
+#define ANNOUNCE_REASON_MAX 1000          /* bytes of a reason */
+#define ANNOUNCE_KEY_MAX 255              /* bytes of an idempotency key */
 
 struct announce_request {
 	char **match; /* MATCH as typed, one each */
@@ -55,14 +81,23 @@ struct announce_request {
 	const char *idempotency_key;
 	bool is_dry;
 };
-/* Announces; policy and grammar refusals come back in ERR, in words for whoever asked. The caller frees *MADE. IS_AGAIN: the idempotency key was known. */
+/*
+ * Announces; policy and grammar refusals come back in ERR, in words for whoever asked; what policy refused is in the audit log. The
+ * caller frees *MADE, which is NULL on failure and has no id after a dry run. IS_AGAIN: the idempotency key was known. A token that
+ * may not announce for others is the author itself, whomever the request names.
+ */
 bool announce(struct desk *desk, const struct actor *actor, const struct announce_request *request, struct announcement **made,
     bool *is_again, struct error *err);
+/* Extends by BY_S; what remains may be as long as policy.max_duration. Announcers may, and tokens for what they announced. *NOW as above. */
 bool announcement_extend(struct desk *desk, const struct actor *actor, int64_t id, int64_t by_s, struct announcement **now, struct error *err);
+/* WHY is kept as over_why ("done"). ERROR_CONFLICT for what has not begun (cancel takes that back) or is over. */
 bool announcement_end(struct desk *desk, const struct actor *actor, int64_t id, const char *why, struct announcement **now, struct error *err);
+/* Takes back what has not begun. */
 bool announcement_cancel(struct desk *desk, const struct actor *actor, int64_t id, struct announcement **now, struct error *err);
 /* One alert was covered (BY_ONE) or missed by one match: counts, breaks the budget, tells. */
 bool announcement_count(struct desk *desk, int64_t id, const struct alert *alert, bool is_match, struct error *err);
+/* One MATCH as it is typed in a command: quoted where it has blanks. */
+void buf_put_typed_match(struct buf *buf, const char *match);
 /* "@alice: host=web-* for 30m, until 14:30 CET, because deploy, seen 2 of 50" in mrkdwn, for lists. */
 void announcement_line(const struct desk *desk, const struct announcement *announcement, const char *zone, struct buf *out);
 

@@ -18,15 +18,25 @@
 struct words {
 	char **word;      /* quotes removed */
 	size_t *offset;   /* where it begins in TEXT: for the rest of a line (because …, a note) */
+	size_t *length;   /* bytes of TEXT that it took, quotes counted */
 	size_t count, at; /* at: the next to be read */
 	char *text;       /* the whole, plain */
 };
-bool words_split(const char *plain, struct words *words, struct error *err); /* ERROR_USAGE: an open quote, too long */
+/*
+ * Splits at blanks. A double or single quote opens a quoted part where a word or a value begins (after = ~ or a comma), so that
+ * don't and 5" need none; \" and \\ stand for themselves inside. After the word `because` quotes are only characters: reasons
+ * are free text. ERROR_USAGE: an open quote, too long, too many words.
+ */
+bool words_split(const char *plain, struct words *words, struct error *err);
 void words_fini(struct words *words);
 const char *words_next(struct words *words); /* NULL at the end */
 const char *words_peek(const struct words *words);
 /* All from the next word to the end, as typed (quotes kept), trimmed; words->at moves to the end. Borrowed. */
 const char *words_rest(struct words *words);
+/* True when the next word is WORD in any case; then it is read. */
+bool words_take(struct words *words, const char *word);
+/* The word at INDEX as a MATCH wants it: as typed where double quotes keep commas and stars inside a value, else without quotes. The caller frees. */
+char *words_match(const struct words *words, size_t index);
 /* A1042 or H17 (either case), LETTER 'A' or 'H'. */
 bool id_parse(const char *word, char letter, int64_t *id);
 
