@@ -1,0 +1,481 @@
+#include "handlers/slack_in.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/base/json.h"
+#include "config/base/log.h"
+#include "config/base/memory.h"
+#include "config/base/text.h"
+#include "handlers/alerts.h"
+#include "handlers/announcements.h"
+#include "handlers/card.h"
+#include "handlers/commands.h"
+#include "handlers/grammar.h"
+#include "handlers/slack_text.h"
+#include "handlers/words.h"
+
+#define SEEN_KEEP_S 86400      /* Slack repeats for five minutes, and for a day where Delayed Events is on */
+#define ID_BYTES_MAX 64        /* of a user's, a channel's or a team's id */
+#define TS_BYTES_MAX 32
+#define ACTIONS_MAX 5          /* presses in one payload; it is one as a rule */
+#define ANSWER_BYTES_MAX 65536
+#define EXTEND_S 1800          /* the button +30 min */
+
+/* ---- looking at what came ---------------------------------------------------------------------------------- */
+
+/* The text of NAME where it is one, and short: an id. */
+static const char *get_id(const cJSON *object, const char *name)
+{
+	const char *id = json_text(object, name);
+
+	if (text_is_empty(id) || strnlen(id, ID_BYTES_MAX + 1) > ID_BYTES_MAX || text_has_invisible(id))
+		return NULL;
+	return id;
+}
+
+/* `"user": {"id": "U1"}`, and `"user": "U1"` as well. */
+static const char *get_id_within(const cJSON *object, const char *name)
+{
+	const cJSON *member = json_get(object, name);
+
+	return cJSON_IsObject(member) ? get_id(member, "id") : get_id(object, name);
+}
+
+static const char *get_ts(const cJSON *object, const char *name)
+{
+	const char *ts = json_text(object, name);
+	size_t len = ts != NULL ? strnlen(ts, TS_BYTES_MAX + 1) : 0;
+
+	return len > 0 && len <= TS_BYTES_MAX && strspn(ts, "0123456789.") == len ? ts : NULL;
+}
+
+static bool is_text(const cJSON *object, const char *name, const char *text)
+{
+	const char *value = json_text(object, name);
+
+	return value != NULL && strcmp(value, text) == 0;
+}
+
+/* Is it of another workspace? Where either side does not say, it is ours. */
+static bool is_foreign(const struct slack_self *self, const char *team)
+{
+	return self->team_id[0] != '\0' && team != NULL && strcmp(self->team_id, team) != 0;
+}
+
+/* Did this come before? KIND and PARTS (NULL parts are nothing) are the key. Nothing known of it: never. */
+static bool seen(struct desk *desk, const char *kind, const char *one, const char *two, bool *again, struct error *err)
+{
+	char *key, hash[65];
+
+	*again = false;
+	if (one == NULL)
+		return true;
+	key = xasprintf("%s:%s:%s", kind, one, two != NULL ? two : "");
+	sha256_hex(key, strlen(key), hash);
+	free(key);
+	return storage_see(desk->storage, hash, desk->now, SEEN_KEEP_S, again, err);
+}
+
+/* ---- commands ---------------------------------------------------------------------------------------------- */
+
+/* Runs TEXT; the answer is in ANSWER, empty when it comes later. The asker's zone is looked up here. */
+static bool run(struct desk *desk, struct asked *asked, const char *text, struct buf *answer, struct error *err)
+{
+	struct profile profile;
+	bool is_known = storage_profile(desk->storage, asked->actor.who, &profile), is_later = false, ok;
+
+	asked->zone = is_known ? profile.timezone : NULL;
+	ok = commands_run(desk, asked, text, answer, &is_later, err);
+	if (ok && is_later)
+		buf_reset(answer);
+	if (is_known)
+		profile_fini(&profile);
+	return ok;
+}
+
+static cJSON *ephemeral(const char *text)
+{
+	cJSON *message = cJSON_CreateObject();
+
+	json_put(message, "response_type", "ephemeral");
+	card_put_answer(text, false, message);
+	return message;
+}
+
+static bool on_slash_command(struct desk *desk, const struct slack_self *self, const cJSON *payload, cJSON **answer,
+    struct error *err)
+{
+	const char *user = get_id(payload, "user_id"), *channel = get_id(payload, "channel_id");
+	const char *text = json_text(payload, "text"), *trigger = json_text(payload, "trigger_id");
+	struct asked asked = {
+	    .actor = {.who = user, .via = "slack", .from = channel},
+	    .channel = channel,
+	    .is_direct = is_text(payload, "channel_name", "directmessage") || (channel != NULL && channel[0] == 'D'),
+	    .response_url = json_text(payload, "response_url"),
+	};
+	bool again, ok;
+	struct buf said;
+
+	if (user == NULL || is_foreign(self, get_id(payload, "team_id")) ||
+	    !is_text(payload, "command", desk->config->slack.command))
+		return true;
+	if (!seen(desk, "command", trigger != NULL ? trigger : asked.response_url, NULL, &again, err))
+		return false;
+	if (again)
+		return true;
+	buf_init(&said, ANSWER_BYTES_MAX);
+	ok = run(desk, &asked, text != NULL ? text : "", &said, err);
+	if (ok && said.len > 0)
+		*answer = ephemeral(buf_text(&said));
+	buf_fini(&said);
+	return ok;
+}
+
+/* ---- mentions and direct messages -------------------------------------------------------------------------- */
+
+/* Blanks, and what people put after a name. */
+static const char *skip_after_mention(const char *text)
+{
+	return text + strspn(text, " \t\r\n,:");
+}
+
+/* What follows our mention in TEXT; NULL when we are not mentioned. With no id of our own known yet, a mention at the start is ours. */
+static const char *after_mention(const struct slack_self *self, const char *text)
+{
+	const char *at = text + strspn(text, " \t\r\n");
+
+	if (self->user_id[0] == '\0')
+		return text_prefix(at, "<@") && strchr(at, '>') != NULL ? skip_after_mention(strchr(at, '>') + 1) : NULL;
+	for (at = strstr(text, "<@"); at != NULL; at = strstr(at + 2, "<@")) {
+		size_t len = strlen(self->user_id);
+		const char *end;
+
+		if (strncmp(at + 2, self->user_id, len) != 0 || (at[2 + len] != '>' && at[2 + len] != '|'))
+			continue;
+		end = strchr(at, '>');
+		return end != NULL ? skip_after_mention(end + 1) : NULL;
+	}
+	return NULL;
+}
+
+/* The alert in whose thread it was typed; 0: none. */
+static int64_t alert_of_thread(struct desk *desk, const char *channel, const char *thread_ts)
+{
+	struct post post;
+	int64_t id = 0;
+
+	if (thread_ts == NULL || !storage_post_by_ts(desk->storage, channel, thread_ts, &post))
+		return 0;
+	if (!id_parse(post.subject, 'A', &id))
+		id = 0;
+	post_fini(&post);
+	return id;
+}
+
+/* EVENT holds words for us: TEXT. The answer goes where they were typed. */
+static bool on_words(struct desk *desk, const cJSON *event, const char *text, bool is_direct, struct error *err)
+{
+	const char *user = get_id(event, "user"), *channel = get_id(event, "channel");
+	const char *ts = get_ts(event, "ts"), *thread = get_ts(event, "thread_ts");
+	struct asked asked = {
+	    .actor = {.who = user, .via = "slack", .from = channel},
+	    .channel = channel,
+	    .is_direct = is_direct,
+	    /* In a channel the answer makes a thread of its question; a direct message is a conversation already. */
+	    .thread_ts = thread != NULL || is_direct ? thread : ts,
+	};
+	bool again, ok;
+	struct buf said;
+
+	/* One message may come under several event ids, and as both app_mention and message. */
+	if (!seen(desk, "message", ts != NULL ? channel : NULL, ts, &again, err))
+		return false;
+	if (again)
+		return true;
+	asked.alert = alert_of_thread(desk, channel, thread);
+	buf_init(&said, ANSWER_BYTES_MAX);
+	ok = run(desk, &asked, text, &said, err);
+	if (ok && said.len > 0)
+		ok = say_reply(desk, channel, asked.thread_ts, buf_text(&said), err);
+	buf_fini(&said);
+	return ok;
+}
+
+/* Typed by a person, as far as it says: bots' posts carry a bot_id, ours our own user, edits and deletions are hidden. */
+static bool is_typed(const struct slack_self *self, const cJSON *event)
+{
+	const char *user = get_id(event, "user"), *subtype = json_text(event, "subtype");
+
+	if (user == NULL || get_id(event, "channel") == NULL || json_true(event, "hidden"))
+		return false;
+	if (!text_is_empty(json_text(event, "bot_id")) || cJSON_IsObject(json_get(event, "bot_profile")))
+		return false;
+	if (self->user_id[0] != '\0' && strcmp(user, self->user_id) == 0)
+		return false;
+	return subtype == NULL || strcmp(subtype, "thread_broadcast") == 0 || strcmp(subtype, "file_share") == 0;
+}
+
+static bool is_direct_message(const cJSON *event)
+{
+	const char *type = json_text(event, "channel_type"), *channel = get_id(event, "channel");
+
+	return type != NULL ? strcmp(type, "im") == 0 : channel != NULL && channel[0] == 'D';
+}
+
+static bool on_event(struct desk *desk, const struct slack_self *self, const cJSON *payload, struct error *err)
+{
+	const cJSON *event = json_get(payload, "event");
+	const char *text, *words;
+	bool is_direct, is_mention, again;
+
+	if (!cJSON_IsObject(event) && is_text(payload, "type", "message"))
+		event = payload; /* RTM knows no envelope */
+	text = json_text(event, "text");
+	if (text == NULL || !is_typed(self, event) || is_foreign(self, get_id(payload, "team_id")))
+		return true;
+	is_direct = is_direct_message(event);
+	words = after_mention(self, text);
+	/* In a channel both app_mention and message come of a mention: the first is taken, but RTM has only the second. */
+	is_mention = is_text(event, "type", "app_mention") ||
+		     (desk->config->slack.is_rtm && is_text(event, "type", "message") && words != NULL);
+	if (!is_mention && !(is_direct && is_text(event, "type", "message")))
+		return true;
+	if (!seen(desk, "event", get_id(payload, "event_id"), NULL, &again, err))
+		return false;
+	if (again)
+		return true;
+	return on_words(desk, event, words != NULL ? words : text, is_direct, err);
+}
+
+/* ---- presses ----------------------------------------------------------------------------------------------- */
+
+struct press {
+	struct actor actor;
+	const char *response_url, *channel, *thread_ts;
+	int64_t id, version; /* of the value: A1042:7 */
+	const char *what;    /* what was chosen under …; "" for a button */
+};
+
+/* "A1042:7" or "A1042:7:why". */
+static bool parse_value(const char *value, char letter, struct press *press)
+{
+	const char *colon = value != NULL ? strchr(value, ':') : NULL;
+	char *name, *end;
+	bool ok;
+
+	if (colon == NULL || colon - value > 24 || colon[1] < '0' || colon[1] > '9')
+		return false;
+	name = xstrndup(value, (size_t)(colon - value));
+	ok = id_parse(name, letter, &press->id);
+	free(name);
+	press->version = strtoll(colon + 1, &end, 10);
+	press->what = *end == ':' ? end + 1 : "";
+	return ok && (*end == '\0' || *end == ':');
+}
+
+static bool say_to_presser(struct desk *desk, const struct press *press, const char *mrkdwn, struct error *err)
+{
+	return say_to_person(
+	    desk, press->response_url, press->channel, press->actor.who, press->thread_ts, mrkdwn, err);
+}
+
+/* A refusal is an answer to who pressed; what storage could not do is for the caller. */
+static bool say_refusal(struct desk *desk, const struct press *press, const struct error *why, struct error *err)
+{
+	if (why->kind == ERROR_IO || why->kind == ERROR_NEWER) {
+		if (err != NULL)
+			*err = *why;
+		return false;
+	}
+	return say_to_presser(desk, press, why->text[0] != '\0' ? why->text : "that cannot be done now", err);
+}
+
+static bool say_late(struct desk *desk, const struct press *press, const struct alert *alert, struct error *err)
+{
+	struct buf text;
+	bool ok;
+
+	buf_init(&text, 1024);
+	buf_printf(&text, "A%" PRId64 " is ", alert->id);
+	alert_state_sentence(desk, alert, &text);
+	ok = say_to_presser(desk, press, buf_text(&text), err);
+	buf_fini(&text);
+	return ok;
+}
+
+static bool on_alert_press(struct desk *desk, const struct press *press, const char *verb, struct error *err)
+{
+	struct error why = {0};
+	struct alert *alert = NULL;
+	bool ok = alert_act(desk, &press->actor, press->id, verb, NULL, NULL, &alert, &why);
+
+	/* The card that was pressed showed another state: what it is now says it all. */
+	if (!ok && why.kind == ERROR_CONFLICT && alert != NULL && (alert->version != press->version || why.text[0] == '\0'))
+		ok = alert->status == ALERT_OPEN ? say_refusal(desk, press, &why, err) : say_late(desk, press, alert, err);
+	else if (!ok)
+		ok = say_refusal(desk, press, &why, err);
+	alert_free(alert);
+	return ok;
+}
+
+static bool press_ack(struct desk *desk, const struct press *press, struct error *err)
+{
+	return on_alert_press(desk, press, "ack", err);
+}
+
+static bool press_resolve(struct desk *desk, const struct press *press, struct error *err)
+{
+	return on_alert_press(desk, press, "resolve", err);
+}
+
+static bool press_escalate(struct desk *desk, const struct press *press, struct error *err)
+{
+	return on_alert_press(desk, press, "escalate", err);
+}
+
+static bool press_more(struct desk *desk, const struct press *press, struct error *err)
+{
+	struct asked asked = {.actor = press->actor,
+	    .channel = press->channel,
+	    .thread_ts = press->thread_ts,
+	    .alert = press->id,
+	    .response_url = press->response_url};
+	struct buf said;
+	char text[32];
+	bool ok;
+
+	if (strcmp(press->what, "why") != 0)
+		return true; /* of a card that a later version drew */
+	snprintf(text, sizeof(text), "why A%" PRId64, press->id);
+	buf_init(&said, ANSWER_BYTES_MAX);
+	ok = run(desk, &asked, text, &said, err);
+	if (ok && said.len > 0)
+		ok = say_to_presser(desk, press, buf_text(&said), err);
+	buf_fini(&said);
+	return ok;
+}
+
+static bool may_announce(struct desk *desk, const struct press *press, struct error *why)
+{
+	return desk_allows(desk, desk->config->policy.announcers, &press->actor) ||
+	       error_set(why, ERROR_FORBIDDEN, "only announcers may change announcements (policy.announcers)");
+}
+
+static bool press_end(struct desk *desk, const struct press *press, struct error *err)
+{
+	struct announcement *now = NULL;
+	struct error why = {0};
+	bool ok = may_announce(desk, press, &why) &&
+		  announcement_end(desk, &press->actor, press->id, "done", &now, &why);
+
+	announcement_free(now);
+	return ok || say_refusal(desk, press, &why, err);
+}
+
+static bool press_extend(struct desk *desk, const struct press *press, struct error *err)
+{
+	struct announcement *now = NULL;
+	struct error why = {0};
+	bool ok = may_announce(desk, press, &why) &&
+		  announcement_extend(desk, &press->actor, press->id, EXTEND_S, &now, &why);
+
+	announcement_free(now);
+	return ok || say_refusal(desk, press, &why, err);
+}
+
+static const struct button {
+	const char *action;
+	char letter; /* of the id in its value */
+	bool (*press)(struct desk *desk, const struct press *press, struct error *err);
+} buttons[] = {
+    {ACTION_ACK, 'A', press_ack},
+    {ACTION_RESOLVE, 'A', press_resolve},
+    {ACTION_ESCALATE, 'A', press_escalate},
+    {ACTION_MORE, 'A', press_more},
+    {ACTION_END, 'H', press_end},
+    {ACTION_EXTEND, 'H', press_extend},
+};
+
+static const struct button *button_find(const cJSON *action)
+{
+	for (size_t i = 0; i < sizeof(buttons) / sizeof(buttons[0]); i++) {
+		if (is_text(action, "action_id", buttons[i].action))
+			return &buttons[i];
+	}
+	return NULL;
+}
+
+static bool on_action(struct desk *desk, const cJSON *payload, const cJSON *action, struct press *press, struct error *err)
+{
+	const struct button *button = button_find(action);
+	const cJSON *chosen = json_get(action, "selected_option");
+	const char *value = json_text(cJSON_IsObject(chosen) ? chosen : action, "value");
+	const char *trigger = json_text(payload, "trigger_id"), *at = get_ts(action, "action_ts");
+	bool again;
+
+	if (button == NULL || !parse_value(value, button->letter, press))
+		return true;
+	/* One trigger is one press; where there is none, a moment is. */
+	if (!seen(desk, "press", trigger != NULL ? trigger : at, trigger != NULL ? button->action : press->actor.who, &again, err))
+		return false;
+	if (again)
+		return true;
+	desk->counts.presses++;
+	return button->press(desk, press, err);
+}
+
+static bool on_interaction(struct desk *desk, const struct slack_self *self, const cJSON *payload, struct error *err)
+{
+	const cJSON *container = json_get(payload, "container"), *actions = json_get(payload, "actions");
+	const cJSON *message = json_get(payload, "message"), *action;
+	const char *channel = get_id_within(payload, "channel");
+	struct press press = {
+	    .actor = {.who = get_id_within(payload, "user"), .via = "slack"},
+	    .response_url = json_text(payload, "response_url"),
+	    .channel = channel != NULL ? channel : get_id(container, "channel_id"),
+	    .thread_ts = get_ts(container, "thread_ts"),
+	};
+	size_t count = 0;
+
+	if (!is_text(payload, "type", "block_actions") || press.actor.who == NULL || !cJSON_IsArray(actions) ||
+	    is_foreign(self, get_id_within(payload, "team")))
+		return true;
+	if (press.thread_ts == NULL)
+		press.thread_ts = get_ts(message, "thread_ts");
+	press.actor.from = press.channel;
+	cJSON_ArrayForEach(action, actions) {
+		if (count++ == ACTIONS_MAX)
+			break;
+		if (!on_action(desk, payload, action, &press, err))
+			return false;
+	}
+	return true;
+}
+
+/* ---- the door ---------------------------------------------------------------------------------------------- */
+
+bool slack_in(struct desk *desk, const struct slack_self *self, const char *type, const cJSON *payload, cJSON **answer,
+    struct error *err)
+{
+	*answer = NULL;
+	if (type == NULL || !cJSON_IsObject(payload))
+		return true;
+	if (strcmp(type, "events_api") == 0)
+		return on_event(desk, self, payload, err);
+	if (strcmp(type, "slash_commands") == 0)
+		return on_slash_command(desk, self, payload, answer, err);
+	if (strcmp(type, "interactive") == 0)
+		return on_interaction(desk, self, payload, err);
+	return true;
+}
+
+cJSON *slack_in_unstored(const char *type, const cJSON *payload)
+{
+	(void)payload;
+	if (type == NULL || (strcmp(type, "slash_commands") != 0 && strcmp(type, "interactive") != 0))
+		return NULL;
+	return ephemeral(":warning: headsup's storage is out of order: that could not be stored, nothing was done, try again");
+}
