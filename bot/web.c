@@ -8,9 +8,7 @@
 #include <strings.h>
 
 #include "config/base/buf.h"
-#include "config/base/log.h"
 #include "config/base/memory.h"
-#include "config/base/text.h"
 
 #define WEB_IDLE_CONNECTIONS_MAX 32 /* kept open for reuse */
 #define WEB_HOST_MAX 256

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
+#include <errno.h>
 #include <libwebsockets.h>
 #include <netdb.h>
 #include <openssl/err.h>
@@ -21,6 +22,7 @@
 #define WIRE_PIECE_MAX 16384 /* bytes that libwebsockets hands over at a time */
 #define WIRE_DESCRIPTORS_MAX 64
 #define WIRE_WHY_MAX 256
+#define WIRE_CA_FILE_MAX (4 << 20) /* bytes of it that are looked at to see whether it changed */
 
 /* What a proxy and a set of certificates make: kept until the last wire that was dialled with it is gone. */
 struct surroundings {
@@ -32,8 +34,9 @@ struct surroundings {
 struct wires {
 	struct loop *loop;
 	struct lws_context *context;
-	struct surroundings **all; /* the last one is used for new wires */
+	struct surroundings **all; /* the last one is used for new wires; the others stay until the end */
 	size_t count;
+	char mark[65]; /* of what the last one was made of */
 	struct wire *first;
 };
 
@@ -491,8 +494,6 @@ static void on_piece(struct wire *wire, const void *data, size_t len)
 
 	if (lws_frame_is_binary(wsi))
 		return;
-	if (lws_is_first_fragment(wsi) && wire->frame.len == 0)
-		wire->is_dropping = false;
 	if (!wire->is_dropping)
 		buf_put(&wire->frame, data, len);
 	if (!buf_ok(&wire->frame)) {
@@ -640,10 +641,42 @@ static struct lws_vhost *vhost_new(struct wires *wires, const char *name, SSL_CT
 	return lws_create_vhost(wires->context, &info);
 }
 
+/* A hash of all that new surroundings would be made of; false when the ca_file cannot be read. */
+static bool mark_of(const struct config *config, char mark[65], struct error *err)
+{
+	struct buf all;
+	char piece[4096];
+	size_t len;
+	FILE *file;
+
+	buf_init(&all, WIRE_CA_FILE_MAX);
+	buf_puts(&all, config->proxy);
+	buf_putc(&all, '\n');
+	if (config->ca_file != NULL) {
+		file = fopen(config->ca_file, "re");
+		if (file == NULL) {
+			buf_fini(&all);
+			return error_set(err, ERROR_IO, "ca_file %s cannot be read: %s", config->ca_file, strerror(errno));
+		}
+		while ((len = fread(piece, 1, sizeof(piece), file)) > 0)
+			buf_put(&all, piece, len);
+		fclose(file);
+	}
+	sha256_hex(buf_text(&all), all.len, mark);
+	buf_fini(&all);
+	return true;
+}
+
 bool wires_reload(struct wires *wires, const struct config *config, struct error *err)
 {
-	struct surroundings *around = xcalloc(1, sizeof(*around));
+	struct surroundings *around;
+	char mark[65];
 
+	if (!mark_of(config, mark, err))
+		return false;
+	if (strcmp(mark, wires->mark) == 0)
+		return true;
+	around = xcalloc(1, sizeof(*around));
 	around->tls = tls_new(config->ca_file, err);
 	if (around->tls == NULL)
 		goto fail;
@@ -657,6 +690,7 @@ bool wires_reload(struct wires *wires, const struct config *config, struct error
 	}
 	wires->all = xreallocarray(wires->all, wires->count + 1, sizeof(struct surroundings *));
 	wires->all[wires->count++] = around;
+	memcpy(wires->mark, mark, sizeof(mark));
 	return true;
 fail:
 	surroundings_free(around);
