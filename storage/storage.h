@@ -27,16 +27,19 @@ void storage_close(struct storage *storage);
 /*
  * One transaction an iteration. storage_begin() opens an event's savepoint (and the transaction, when none runs);
  * storage_end() keeps or undoes what the event wrote. When SQLite rolled back everything (disk full, I/O), any of these
- * says false, storage_is_broken() says true until the next storage_commit() or storage_begin() of a new iteration, and nothing of the iteration is on disk.
+ * says false, storage_is_broken() says true, everything fails until storage_commit() has said false (which ends the iteration), and
+ * nothing of the iteration is on disk. What is written outside of an event joins the iteration's transaction. An event in which a
+ * read failed that had no way to say so (storage_alert_by_key and its like) cannot be kept: storage_end() says false. An event that is
+ * still open at the commit is undone.
  */
 bool storage_begin(struct storage *storage, struct error *err);
 bool storage_end(struct storage *storage, bool keep, struct error *err);
-bool storage_is_dirty(const struct storage *storage);  /* a transaction runs */
+bool storage_is_dirty(const struct storage *storage);  /* a transaction runs, or is gone and storage_commit() is to say so */
 bool storage_is_broken(const struct storage *storage); /* the running transaction is gone */
 bool storage_commit(struct storage *storage, struct error *err); /* true also when nothing ran */
 /* Grows each time a transaction was lost: caches made since the last commit are to be read anew. */
 uint64_t storage_losses(const struct storage *storage);
-/* Tries whether a write reaches the disk (/readyz). */
+/* Tries whether a write reaches the disk (/readyz): commits one of its own, or, when a transaction runs, writes into it (its commit tells). */
 bool storage_probe(struct storage *storage, struct error *err);
 
 /* ---- alerts ------------------------------------------------------------------------------------------- */
@@ -105,6 +108,7 @@ struct announcement {
 };
 void announcement_free(struct announcement *announcement);
 bool storage_add_announcement(struct storage *storage, struct announcement *announcement, struct error *err); /* sets id */
+/* Writes all but author, via, match, created_at and idempotency_key. */
 bool storage_put_announcement(struct storage *storage, const struct announcement *announcement, struct error *err);
 struct announcement *storage_announcement(struct storage *storage, int64_t id, struct error *err);
 /* By the key that its maker AUTHOR (token name) sent; NULL without error when there is none. */
@@ -143,8 +147,8 @@ struct word {
 	int64_t id;
 	char *lane;      /* slack:#security-alerts, pagerduty:<fingerprint>, answer:<id> … */
 	char *kind;      /* handlers/words.h */
-	char *subject;   /* A1042, H17, or "" : order is kept within (lane, subject) */
-	char *coalesce;  /* while one with this text waits, another is not added; NULL: always added */
+	char *subject;   /* A1042, H17: order is kept within (lane, subject); "": about nothing, waits for no other word */
+	char *coalesce;  /* while one with this text waits, another is not added (the one that waits goes as early as it would have); NULL: always added */
 	char *body;      /* JSON, what rendering needs; NULL: nothing */
 	int64_t priority; /* lower goes first within a lane */
 	int64_t not_before; /* TIME_NONE: at once */
@@ -159,13 +163,13 @@ struct word {
 void word_free(struct word *word);
 bool storage_add_word(struct storage *storage, struct word *word, struct error *err); /* sets id; 0 when it coalesced */
 struct word *storage_word(struct storage *storage, int64_t id); /* NULL: none */
-/* Lanes in which something waits. */
+/* Lanes in which something waits that no older word of its subject holds up, whatever its not_before. */
 bool storage_each_lane(struct storage *storage, bool (*each)(void *ctx, const char *lane), void *ctx, struct error *err);
 /* Up to LIMIT words of LANE that may go now, best first: waiting, not_before past, and no older word of the same subject in this lane
  * unfinished (waiting, sending or stuck). */
 bool storage_each_due_word(struct storage *storage, const char *lane, int64_t now, size_t limit,
     bool (*each)(void *ctx, const struct word *word), void *ctx, struct error *err);
-/* The earliest not_before of what waits in LANE; TIME_NONE when nothing waits. */
+/* The earliest not_before of what waits in LANE and is not held up (0: at once); TIME_NONE when there is none. */
 int64_t storage_lane_due_at(struct storage *storage, const char *lane);
 /* Writes state, attempts, not_before, is_unsure, is_plain, problem. */
 bool storage_put_word(struct storage *storage, const struct word *word, struct error *err);
@@ -175,6 +179,7 @@ bool storage_recover_words(struct storage *storage, size_t *count, struct error 
 /* By state (-1: any), oldest first, id > AFTER_ID, at most LIMIT. */
 bool storage_each_word(struct storage *storage, int state, int64_t after_id, size_t limit,
     bool (*each)(void *ctx, const struct word *word), void *ctx, struct error *err);
+/* By state; *OLDEST_AT (may be NULL) is when the oldest that waits or is being sent was left, TIME_NONE for none. */
 bool storage_count_words(struct storage *storage, int64_t counts[4], int64_t *oldest_at, struct error *err);
 
 /* ---- what was seen, and who people are ---------------------------------------------------------------- */
@@ -217,7 +222,7 @@ bool storage_audit_head(struct storage *storage, int64_t *count, char head[65]);
 /* ---- housekeeping -------------------------------------------------------------------------------------- */
 
 /* Removes at most LIMIT alerts (and what hangs on them) last seen before BEFORE and not open or acked; what was seen and is
- * past its time; *REMOVED says how many. Small steps, called again while it removes. */
+ * past its time; dead words from before BEFORE; *REMOVED says how many of all these. Small steps, called again while it removes. */
 bool storage_sweep(struct storage *storage, int64_t before, int64_t now, size_t limit, size_t *removed, struct error *err);
 
 #endif

@@ -1,0 +1,82 @@
+#include "storage/internal.h"
+
+#include <stdlib.h>
+
+#include "config/base/memory.h"
+
+/* ---- what was seen -------------------------------------------------------------------------------------- */
+
+bool storage_see(struct storage *storage, const char *key, int64_t now, int64_t keep_s, bool *again, struct error *err)
+{
+	struct sql sql;
+	int64_t until;
+
+	if (__builtin_add_overflow(now, keep_s, &until))
+		until = INT64_MAX;
+	/* One statement for both: it writes nothing where the key is still known. */
+	sql_open(&sql, storage,
+	    "INSERT INTO seen (key, until) VALUES (?1, ?2) "
+	    "ON CONFLICT (key) DO UPDATE SET until = excluded.until WHERE until <= ?3",
+	    err);
+	sql_put_text(&sql, key);
+	sql_put_int(&sql, until);
+	sql_put_int(&sql, now);
+	if (!sql_run(&sql))
+		return false;
+	*again = sql_changes(storage) == 0;
+	return true;
+}
+
+/* ---- who people are ------------------------------------------------------------------------------------- */
+
+void profile_fini(struct profile *profile)
+{
+	free(profile->slack);
+	free(profile->name);
+	free(profile->email);
+	free(profile->timezone);
+	*profile = (struct profile){0};
+}
+
+bool storage_put_profile(struct storage *storage, const struct profile *profile, struct error *err)
+{
+	struct sql sql;
+
+	sql_open(&sql, storage,
+	    "INSERT OR REPLACE INTO profiles (slack, name, email, timezone, is_guest, is_bot, is_deleted, fetched_at) "
+	    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+	    err);
+	sql_put_text(&sql, profile->slack);
+	sql_put_text(&sql, profile->name);
+	sql_put_text(&sql, profile->email);
+	sql_put_text(&sql, profile->timezone);
+	sql_put_int(&sql, profile->is_guest);
+	sql_put_int(&sql, profile->is_bot);
+	sql_put_int(&sql, profile->is_deleted);
+	sql_put_time(&sql, profile->fetched_at);
+	return sql_run(&sql);
+}
+
+bool storage_profile(struct storage *storage, const char *slack, struct profile *profile)
+{
+	struct sql sql;
+	bool found;
+
+	*profile = (struct profile){0};
+	sql_open(&sql, storage,
+	    "SELECT slack, name, email, timezone, is_guest, is_bot, is_deleted, fetched_at FROM profiles WHERE slack = ?",
+	    NULL);
+	sql_put_text(&sql, slack);
+	found = sql_row(&sql);
+	if (found) {
+		profile->slack = sql_get_text(&sql);
+		profile->name = sql_get_text(&sql);
+		profile->email = sql_get_text(&sql);
+		profile->timezone = sql_get_text(&sql);
+		profile->is_guest = sql_get_int(&sql) != 0;
+		profile->is_bot = sql_get_int(&sql) != 0;
+		profile->is_deleted = sql_get_int(&sql) != 0;
+		profile->fetched_at = sql_get_time(&sql);
+	}
+	return sql_close(&sql) && found;
+}
