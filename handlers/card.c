@@ -115,7 +115,7 @@ static void add_headline(cJSON *blocks, const char *id, const char *plain)
 	cJSON_AddItemToObject(add_block(blocks, is_short ? "header" : "section", id), "text", plain_object(plain));
 }
 
-static cJSON *add_button(cJSON *elements, const char *action, const char *label, const char *value, const char *style)
+static void add_button(cJSON *elements, const char *action, const char *label, const char *value, const char *style)
 {
 	cJSON *button = cJSON_CreateObject();
 
@@ -126,7 +126,6 @@ static cJSON *add_button(cJSON *elements, const char *action, const char *label,
 	if (style != NULL)
 		cJSON_AddStringToObject(button, "style", style);
 	cJSON_AddItemToArray(elements, button);
-	return button;
 }
 
 struct fields {
@@ -645,13 +644,13 @@ static void add_announcement_fields(cJSON *blocks, const struct desk *desk, cons
 	add_fields(blocks, "facts", &fields);
 }
 
-static void add_announcement_actions(cJSON *blocks, const struct announcement *announcement)
+static void add_announcement_actions(cJSON *blocks, const struct desk *desk, const struct announcement *announcement)
 {
 	cJSON *elements = cJSON_AddArrayToObject(add_block(blocks, "actions", "actions"), "elements");
 	char value[64];
 
 	snprintf(value, sizeof(value), "H%" PRId64 ":%" PRId64, announcement->id, announcement->version);
-	add_button(elements, ACTION_END, "Done", value, "primary");
+	add_button(elements, ACTION_END, announcement->starts_at > desk->now ? "Cancel" : "Done", value, "primary");
 	add_button(elements, ACTION_EXTEND, "+30 min", value, NULL);
 }
 
@@ -697,7 +696,7 @@ void card_put_announcement(const struct desk *desk, const struct announcement *a
 		put_announcement_status(&text, desk, announcement, status);
 		add_section(blocks, "status", buf_text(&text));
 		if (!is_over(status))
-			add_announcement_actions(blocks, announcement);
+			add_announcement_actions(blocks, desk, announcement);
 	}
 	buf_fini(&text);
 }

@@ -255,7 +255,7 @@ static bool on_event(struct desk *desk, const struct slack_self *self, const cJS
 struct press {
 	struct actor actor;
 	const char *response_url, *channel, *thread_ts;
-	int64_t id, version; /* of the value: A1042:7 */
+	int64_t id;          /* of the value: A1042:7 */
 	const char *what;    /* what was chosen under …; "" for a button */
 };
 
@@ -263,7 +263,8 @@ struct press {
 static bool parse_value(const char *value, char letter, struct press *press)
 {
 	const char *colon = value != NULL ? strchr(value, ':') : NULL;
-	char *name, *end;
+	const char *end;
+	char *name;
 	bool ok;
 
 	if (colon == NULL || colon - value > 24 || colon[1] < '0' || colon[1] > '9')
@@ -271,7 +272,8 @@ static bool parse_value(const char *value, char letter, struct press *press)
 	name = xstrndup(value, (size_t)(colon - value));
 	ok = id_parse(name, letter, &press->id);
 	free(name);
-	press->version = strtoll(colon + 1, &end, 10);
+	/* The version that the button was drawn for does not decide: the alert's state does, and says why it is too late. */
+	end = colon + 1 + strspn(colon + 1, "0123456789");
 	press->what = *end == ':' ? end + 1 : "";
 	return ok && (*end == '\0' || *end == ':');
 }
@@ -285,14 +287,22 @@ static bool say_to_presser(struct desk *desk, const struct press *press, const c
 /* A refusal is an answer to who pressed; what storage could not do is for the caller. */
 static bool say_refusal(struct desk *desk, const struct press *press, const struct error *why, struct error *err)
 {
+	struct buf text;
+	bool ok;
+
 	if (why->kind == ERROR_IO || why->kind == ERROR_NEWER) {
 		if (err != NULL)
 			*err = *why;
 		return false;
 	}
-	return say_to_presser(desk, press, why->text[0] != '\0' ? why->text : "that cannot be done now", err);
+	buf_init(&text, 8 * sizeof(why->text));
+	buf_put_mrkdwn(&text, why->text[0] != '\0' ? why->text : "that cannot be done now", sizeof(why->text));
+	ok = say_to_presser(desk, press, buf_text(&text), err);
+	buf_fini(&text);
+	return ok;
 }
 
+/* The card that was pressed showed a state that is no more: "A1042 is already acked by @alice 2 min ago". */
 static bool say_late(struct desk *desk, const struct press *press, const struct alert *alert, struct error *err)
 {
 	struct buf text;
@@ -312,9 +322,9 @@ static bool on_alert_press(struct desk *desk, const struct press *press, const c
 	struct alert *alert = NULL;
 	bool ok = alert_act(desk, &press->actor, press->id, verb, NULL, NULL, &alert, &why);
 
-	/* The card that was pressed showed another state: what it is now says it all. */
-	if (!ok && why.kind == ERROR_CONFLICT && alert != NULL && (alert->version != press->version || why.text[0] == '\0'))
-		ok = alert->status == ALERT_OPEN ? say_refusal(desk, press, &why, err) : say_late(desk, press, alert, err);
+	if (!ok && why.kind == ERROR_CONFLICT && alert != NULL && alert->status != ALERT_OPEN &&
+	    (strcmp(verb, "escalate") != 0 || alert->status != ALERT_ACKED))
+		ok = say_late(desk, press, alert, err);
 	else if (!ok)
 		ok = say_refusal(desk, press, &why, err);
 	alert_free(alert);
@@ -358,19 +368,18 @@ static bool press_more(struct desk *desk, const struct press *press, struct erro
 	return ok;
 }
 
-static bool may_announce(struct desk *desk, const struct press *press, struct error *why)
-{
-	return desk_allows(desk, desk->config->policy.announcers, &press->actor) ||
-	       error_set(why, ERROR_FORBIDDEN, "only announcers may change announcements (policy.announcers)");
-}
-
+/* Done, or Cancel where it has not begun. */
 static bool press_end(struct desk *desk, const struct press *press, struct error *err)
 {
+	const struct announcement *announcement = announcements_find(desk, press->id);
 	struct announcement *now = NULL;
 	struct error why = {0};
-	bool ok = may_announce(desk, press, &why) &&
-		  announcement_end(desk, &press->actor, press->id, "done", &now, &why);
+	bool ok;
 
+	if (announcement != NULL && announcement->starts_at > desk->now)
+		ok = announcement_cancel(desk, &press->actor, press->id, &now, &why);
+	else
+		ok = announcement_end(desk, &press->actor, press->id, "done", &now, &why);
 	announcement_free(now);
 	return ok || say_refusal(desk, press, &why, err);
 }
@@ -379,8 +388,7 @@ static bool press_extend(struct desk *desk, const struct press *press, struct er
 {
 	struct announcement *now = NULL;
 	struct error why = {0};
-	bool ok = may_announce(desk, press, &why) &&
-		  announcement_extend(desk, &press->actor, press->id, EXTEND_S, &now, &why);
+	bool ok = announcement_extend(desk, &press->actor, press->id, EXTEND_S, &now, &why);
 
 	announcement_free(now);
 	return ok || say_refusal(desk, press, &why, err);
