@@ -135,20 +135,24 @@ const char *alert_value(const struct alert *alert, const char *name, char space[
 /* TEXT as UTF-8, what is broken as U+FFFD, at most MAX bytes, ending with a whole character. The caller frees. */
 static char *mend(const char *text, size_t max, bool *cut)
 {
-	size_t len = strlen(text), size;
+	size_t len = strlen(text), clean = 0, at, size;
 	struct buf out;
 
-	*cut = false;
 	buf_init(&out, max);
-	for (size_t at = 0; at < len; at += size) {
-		uint32_t codepoint = utf8_decode(text + at, len - at, &size);
-
-		buf_put_utf8(&out, codepoint);
-		if (!buf_ok(&out)) {
-			*cut = true;
+	for (at = 0; at < len && out.len + (at - clean) < max; at += size) {
+		size = 1;
+		if ((unsigned char)text[at] < 0x80)
+			continue;
+		if (utf8_decode(text + at, len - at, &size) == CODEPOINT_REPLACEMENT && size == 1) {
+			buf_put(&out, text + clean, at - clean);
+			buf_put_utf8(&out, CODEPOINT_REPLACEMENT);
+			clean = at + 1;
+		} else if (out.len + (at - clean) + size > max) {
 			break;
 		}
 	}
+	buf_put(&out, text + clean, at - clean);
+	*cut = at < len || !buf_ok(&out);
 	return buf_take(&out);
 }
 
@@ -364,6 +368,8 @@ void alert_derive_dedup_key(struct alert *alert)
 	}
 	put_part(&parts, alert->actor);
 	host = text_lower(alert->host); /* as matchers compare it */
+	if (host != NULL && host[0] != '\0' && host[strlen(host) - 1] == '.')
+		host[strlen(host) - 1] = '\0';
 	put_part(&parts, host);
 	free(host);
 	sha256_hex(buf_text(&parts), parts.len, hash);

@@ -57,6 +57,9 @@ struct matches {
 bool matches_parse(char *const *texts, size_t count, struct matches *matches, struct error *err);
 void matches_fini(struct matches *matches);
 bool matches_hold(const struct matches *matches, const struct alert *alert); /* all of them; none: true */
+/* As matches_hold(), but what cannot be judged (invisible characters, a regular expression at its limit) counts as held: for
+ * never_suppress, where the doubt must fall on the side of firing. */
+bool matches_may_hold(const struct matches *matches, const struct alert *alert);
 
 /* VALUE of FIELD (NULL: a label) as matchers compare it, into OUT (SIZE bytes); false when too long or not comparable. */
 bool match_normalise(const struct field *field, const char *value, char *out, size_t size);
