@@ -308,12 +308,11 @@ static bool is_ours(const struct desk *desk, const char *url)
 {
 	struct origin there, api;
 
-	if (!origin_parse(url, &there))
+	if (!origin_parse(url, &there) || !origin_parse(desk->config->slack.api_url, &api))
 		return false;
-	if (there.scheme_len == 8 && authority_is(&there, "hooks.slack.com"))
-		return true;
-	if (!origin_parse(desk->config->slack.api_url, &api))
-		return false;
+	/* Where our Slack is another one than slack.com, Slack's own hooks are none of its. */
+	if (authority_is(&api, "slack.com"))
+		return there.scheme_len == 8 && authority_is(&there, "hooks.slack.com");
 	if (is_loopback(&api))
 		return is_loopback(&there);
 	return there.scheme_len == api.scheme_len && there.authority_len == api.authority_len &&
