@@ -11,6 +11,8 @@
 
 #define UNITS_MAX 20000     /* of one piece of foreign text, whatever the caller asks for */
 #define EMOJI_NAME_MAX 100  /* characters between the colons */
+#define ARN_COLONS 5        /* arn:partition:service:region:account: */
+#define ARN_HEAD_MAX 100    /* characters of these */
 #define LINK_URL_MAX 2000   /* bytes of a URL, encoded */
 #define LINK_LABEL_MAX 200  /* UTF-16 units */
 #define ID_MAX 32           /* bytes of a Slack id */
@@ -105,7 +107,8 @@ static bool is_word(uint32_t code)
 
 static bool is_emoji_char(uint32_t code)
 {
-	return is_ascii_alnum(code) || code == '_' || code == '-' || code == '+' || code == '\'' || code > 0xBF;
+	return is_ascii_alnum(code) || code == '_' || code == '-' || code == '+' || code == '\'' ||
+	       (code > 0xBF && code != COLON_INERT);
 }
 
 static bool clean_says(const struct clean *clean, size_t from, const char *word)
@@ -121,18 +124,29 @@ static bool clean_says(const struct clean *clean, size_t from, const char *word)
 	return true;
 }
 
-/* `arn:aws:` is no emoji: the names of Amazon's resources are to be read as they are. */
+/* The five colons of `arn:aws:iam::123:` end no emoji: the names of Amazon's resources are to be read as they are. */
 static bool is_arn(const struct clean *clean, size_t close)
 {
 	static const char *const heads[] = {"arn:aws:", "arn:aws-cn:", "arn:aws-us-gov:"};
+	size_t from = close, colons = 0;
 
-	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
-		size_t len = strlen(heads[i]);
-
-		if (close + 1 >= len && clean_says(clean, close + 1 - len, heads[i]))
+	while (from > 0 && close - from < ARN_HEAD_MAX && (clean->at[from - 1] == ':' || is_emoji_char(clean->at[from - 1])))
+		colons += clean->at[--from] == ':';
+	for (size_t i = 0; colons < ARN_COLONS && i < sizeof(heads) / sizeof(heads[0]); i++) {
+		if (clean_says(clean, from, heads[i]))
 			return true;
 	}
 	return false;
+}
+
+/* 12:30:45 is a time; of all numbers these two are emoji. */
+static bool is_number(const struct clean *clean, size_t open, size_t close)
+{
+	for (size_t i = open; i < close; i++) {
+		if (clean->at[i] < '0' || clean->at[i] > '9')
+			return false;
+	}
+	return !(close - open == 3 && clean_says(clean, open, "100")) && !(close - open == 4 && clean_says(clean, open, "1234"));
 }
 
 /* Is the colon at CLOSE the end of what Slack would draw as an emoji? */
@@ -146,7 +160,7 @@ static bool closes_emoji(const struct clean *clean, size_t close)
 		open--;
 	if (open == close || open == 0 || clean->at[open - 1] != ':')
 		return false;
-	return !is_arn(clean, close);
+	return !is_number(clean, open, close) && !is_arn(clean, close);
 }
 
 static void clean_emoji(struct clean *clean)
@@ -482,6 +496,8 @@ static void put_control(struct buf *out, const char *text, size_t len)
 /* The length of `<…>` at TEXT with its brackets; 0 when it is only a sign. */
 static size_t control_length(const char *text, size_t len)
 {
+	if (len < 2 || strchr(" \t=", text[1]) != NULL)
+		return 0;
 	for (size_t i = 1; i < len; i++) {
 		if (text[i] == '>')
 			return i > 1 ? i + 1 : 0;
