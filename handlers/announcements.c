@@ -131,26 +131,12 @@ void announcement_other_actor(const struct desk *desk, const struct announcement
 	    config_person_name(desk->config, alert->actor, actor));
 }
 
-static bool forbids(const struct match *match, const struct alert *alert)
-{
-	char space[32];
-	const char *value = alert_value(alert, match->name, space);
-	bool broken = false;
-
-	return match_holds(match, alert, &broken) || broken || (value != NULL && text_has_invisible(value));
-}
-
 bool alert_is_never_suppressed(const struct desk *desk, const struct alert *alert)
 {
 	const struct policy *policy = &desk->config->policy;
 
 	for (size_t i = 0; i < policy->never_suppress_count; i++) {
-		const struct matches *never = &policy->never_suppress[i];
-		size_t held = 0;
-
-		while (held < never->count && forbids(never->list[held], alert))
-			held++;
-		if (held == never->count)
+		if (matches_may_hold(&policy->never_suppress[i], alert))
 			return true;
 	}
 	return false;

@@ -152,14 +152,24 @@ const char *words_rest(struct words *words)
 	return rest;
 }
 
+/* Is all of it one quoted part, "rule=SSH login"? */
+static bool is_quoted_whole(const char *typed, size_t len)
+{
+	size_t i = 1;
+
+	if (!is_quote(typed[0]))
+		return false;
+	while (i < len && typed[i] != typed[0])
+		i += typed[i] == '\\' ? 2 : 1;
+	return i == len - 1;
+}
+
 char *words_match(const struct words *words, size_t index)
 {
 	const char *typed = words->text + words->offset[index];
 	const size_t len = words->length[index];
 
-	if (is_quote(typed[0]) || memchr(typed, '"', len) == NULL || memchr(typed, '\'', len) != NULL)
-		return xstrdup(words->word[index]);
-	return xstrndup(typed, len);
+	return is_quoted_whole(typed, len) ? xstrdup(words->word[index]) : xstrndup(typed, len);
 }
 
 bool id_parse(const char *word, char letter, int64_t *id)

@@ -35,7 +35,7 @@ const char *words_peek(const struct words *words);
 const char *words_rest(struct words *words);
 /* True when the next word is WORD in any case; then it is read. */
 bool words_take(struct words *words, const char *word);
-/* The word at INDEX as a MATCH wants it: as typed where double quotes keep commas and stars inside a value, else without quotes. The caller frees. */
+/* The word at INDEX as match_parse() wants it: as typed, since quotes keep commas and stars inside a value, but for quotes around the whole. The caller frees. */
 char *words_match(const struct words *words, size_t index);
 /* A1042 or H17 (either case), LETTER 'A' or 'H'. */
 bool id_parse(const char *word, char letter, int64_t *id);
