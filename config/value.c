@@ -1197,6 +1197,17 @@ char *value_text(const struct value *value, const struct scope *scope, char **od
 	return text;
 }
 
+const cJSON *value_node(const struct value *value, const struct scope *scope)
+{
+	const cJSON *node;
+
+	for (size_t i = 0; i < value->count; i++)
+		for (size_t k = 0; k < value->takes[i].at_count; k++)
+			if ((node = pointer_find(&value->takes[i].at[k], scope->doc)) != NULL)
+				return node;
+	return NULL;
+}
+
 void value_each_member(const struct value *value, void (*visit)(void *ctx, const char *name), void *ctx)
 {
 	for (size_t i = 0; i < value->count; i++)

@@ -86,6 +86,8 @@ char *value_text(const struct value *value, const struct scope *scope, char **od
 /* Calls VISIT with each text that VALUE could give, in order, until it says true; true when one did. */
 bool value_each(const struct value *value, const struct scope *scope, bool (*visit)(void *ctx, const char *text), void *ctx,
     char **odd);
+/* The first node that VALUE's pointers name, whatever it is; NULL for none. Borrowed. */
+const cJSON *value_node(const struct value *value, const struct scope *scope);
 /* A scalar's text, or an object's or array's, members sorted: the same for the same content. NULL for null. The caller frees. */
 char *canonical_text(const cJSON *node);
 bool text_is_absent(const char *text, char *const *absent);
