@@ -19,7 +19,7 @@ endif
 CFLAGS  ?= -O2 -g
 SYSTEMD := $(shell pkg-config --exists libsystemd 2>/dev/null && echo libsystemd)
 FLAGS   := -std=gnu11 -D_GNU_SOURCE -DHEADSUP_VERSION='"$(VERSION)"' $(if $(SYSTEMD),-DHAVE_SYSTEMD) -I. $(WARN)
-LIBS     = $(shell pkg-config --libs $(PKGS) $(SYSTEMD)) -lcjson_utils -lm
+LIBS     = $(shell pkg-config --libs $(PKGS) $(SYSTEMD)) -lm
 
 SRC     := $(filter-out bot/main.c,$(wildcard bot/*.c handlers/*.c handlers/*/*.c storage/*.c config/*.c config/base/*.c))
 OBJ     := $(SRC:%.c=$B/%.o) $B/gen/embedded.o
