@@ -247,7 +247,7 @@ static bool make_plan(const struct desk *desk, struct plan *plan, struct error *
 	const struct announce_request *request = plan->request;
 
 	if (request->match_count == 0)
-		return error_set(err, ERROR_USAGE, "say what to expect: at least one MATCH; try: expect host=web-* because deploy");
+		return error_set(err, ERROR_REFUSED, "say what to expect: at least one MATCH; try: expect host=web-* because deploy");
 	if (request->match_count > MATCH_MAX)
 		return error_set(err, ERROR_USAGE, "at most %d matches in one announcement", MATCH_MAX);
 	if (!matches_parse(request->match, request->match_count, &plan->matches, err) || !check_reason(plan, err) ||
