@@ -423,6 +423,10 @@ static enum MHD_Result begin(struct request *request, const char *method, const 
 	snprintf(request->method, sizeof(request->method), "%s", method);
 	request->headers = xcalloc(HTTP_HEADER_COUNT_MAX, sizeof(*request->headers));
 	MHD_get_connection_values(request->connection->mhd, MHD_HEADER_KIND, collect_header, request);
+	if (request->header_count == HTTP_HEADER_COUNT_MAX) {
+		refuse(request, 431, "too many header fields");
+		return answer_early(request);
+	}
 	if (!headers_are_plain(request)) {
 		refuse(request, 400, "a header's name holds what no name may hold");
 		return answer_early(request);
@@ -434,8 +438,6 @@ static enum MHD_Result begin(struct request *request, const char *method, const 
 	if (request->target.path == NULL)
 		refuse(request, request->target_error.kind == ERROR_TOO_LONG ? 414 : 400,
 		    request->target_error.text);
-	else if (request->header_count == HTTP_HEADER_COUNT_MAX)
-		refuse(request, 431, "too many header fields");
 	else if (!host_is_plain(request, version))
 		refuse(request, 400, "HTTP/1.1 wants one Host header");
 	else
@@ -477,6 +479,7 @@ static void released(void *ctx, bool stored)
 	if (!stored)
 		refuse(request, 503, "this could not be stored, nothing was done; try again");
 	request->is_answered = true;
+	enter(request->connection, PHASE_ANSWERING);
 	MHD_resume_connection(request->connection->mhd);
 	run_soon(request->connection->http);
 }

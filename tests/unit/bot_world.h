@@ -57,6 +57,7 @@ static inline struct bot_world *bot_world_new(void)
 	char path[128];
 	FILE *file;
 
+	log_setup(LOG_ERROR, false);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	snprintf(world->directory, sizeof(world->directory), "/tmp/headsup-test-XXXXXX");

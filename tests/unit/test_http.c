@@ -234,7 +234,8 @@ static void post__one_alert__is_answered_when_it_is_on_disk(void **state)
 	assert_begins(&client, "HTTP/1.1 202 ");
 	assert_says(&client, "\"accepted\":1");
 	assert_int_equal(alert_count(world), 1);
-	assert_false(storage_is_dirty(world->bot->storage));
+	assert_int_equal(world->bot->loop.commits, 1);
+	turn(world);
 	assert_int_equal(http_under_way(world->http), 0);
 	client_closes(&client);
 	free(request);
