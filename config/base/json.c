@@ -115,18 +115,43 @@ static bool pass_escape(struct prepass *p)
 		return refuse(p, start, "a \\u without four digits");
 	p->at += 6;
 	if (unit == 0 || (unit >= 0xDC00 && unit <= 0xDFFF)) {
-		buf_puts(&p->out, REPLACEMENT);
+		buf_put(&p->out, REPLACEMENT, 3);
 		return true;
 	}
 	if (unit >= 0xD800 && unit <= 0xDBFF) {
 		if (!low_surrogate(p, p->at)) {
-			buf_puts(&p->out, REPLACEMENT);
+			buf_put(&p->out, REPLACEMENT, 3);
 			return true;
 		}
 		p->at += 6;
 	}
 	buf_put(&p->out, p->text + start, p->at - start);
 	return true;
+}
+
+/* Is the byte at p->at, which is no ASCII, the begin of no character? */
+static bool is_broken(const struct prepass *p)
+{
+	const char *at = (const char *)p->text + p->at;
+	size_t size;
+
+	return (p->text[p->at] & 0xC0) == 0x80 ||
+	       (utf8_decode(at, p->len - p->at, &size) == CODEPOINT_REPLACEMENT && size == 1);
+}
+
+/* Each NUL and each byte that belongs to no character becomes U+FFFD; p->at is at the first. */
+static void mend_run(struct prepass *p)
+{
+	char run[3 * 64];
+	size_t used = 0;
+
+	do {
+		memcpy(run + used, REPLACEMENT, 3);
+		used += 3;
+		p->at++;
+	} while (used < sizeof(run) && p->at < p->len &&
+		 (p->text[p->at] == '\0' || (p->text[p->at] >= 0x80 && is_broken(p))));
+	buf_put(&p->out, run, used);
 }
 
 /* p->at is at the opening quote. Bare control characters are let through: some senders do not escape them. */
@@ -142,23 +167,17 @@ static bool pass_string(struct prepass *p)
 			p->at++;
 			continue;
 		}
-		if (c >= 0x80) {
-			uint32_t codepoint =
-			    utf8_decode((const char *)p->text + p->at, p->len - p->at, &size);
-
-			if (size > 1 || codepoint != CODEPOINT_REPLACEMENT) {
-				p->at += size;
-				continue;
-			}
+		if (c >= 0x80 && !is_broken(p)) {
+			utf8_decode((const char *)p->text + p->at, p->len - p->at, &size);
+			p->at += size;
+			continue;
 		}
-		buf_put(&p->out, p->text + clean, p->at - clean);
-		if (c == '\\') {
-			if (!pass_escape(p))
-				return false;
-		} else {
-			buf_puts(&p->out, REPLACEMENT);
-			p->at++;
-		}
+		if (p->at > clean)
+			buf_put(&p->out, p->text + clean, p->at - clean);
+		if (c != '\\')
+			mend_run(p);
+		else if (!pass_escape(p))
+			return false;
 		clean = p->at;
 	}
 	buf_put(&p->out, p->text + clean, p->at - clean);
