@@ -19,6 +19,11 @@
 
 static const struct actor headsup = {.who = "headsup", .via = "headsup"};
 
+static bool is_over(const struct alert *alert)
+{
+	return alert->status == ALERT_RESOLVED || alert->status == ALERT_CLAIMED;
+}
+
 static void subject_of(const struct alert *alert, char out[24])
 {
 	snprintf(out, 24, "A%" PRId64, alert->id);
@@ -203,12 +208,11 @@ static bool show(struct desk *desk, struct alert *alert, struct error *err)
 	return page(desk, alert, err) && storage_put_alert(desk->storage, alert, err) && say_card(desk, alert, err);
 }
 
-static bool intake_new(struct desk *desk, struct alert *alert, const struct verdict *verdict, struct error *err)
+/* BEFORE: the one of its key that is over; NULL: it is the first. */
+static bool intake_new(struct desk *desk, struct alert *alert, const struct alert *before, const struct verdict *verdict,
+    struct error *err)
 {
-	struct alert *before = storage_alert_by_key(desk->storage, alert->dedup_key, false);
-
 	alert->previous = before != NULL ? before->id : 0;
-	alert_free(before);
 	alert->count = 1;
 	alert->version = 1;
 	if (verdict->kind == VERDICT_OTHER_ACTOR && alert->severity < SEVERITY_CRITICAL)
@@ -303,7 +307,7 @@ static bool intake_resolve(struct desk *desk, struct alert *alert, struct alert 
 		       tell(desk, alert, &source, "resolved", "was never open here", err);
 	}
 	old->last_seen = desk->now;
-	if (old->status == ALERT_RESOLVED || old->status == ALERT_CLAIMED)
+	if (is_over(old))
 		return storage_put_alert(desk->storage, old, err); /* told twice */
 	old->status = ALERT_RESOLVED;
 	changed(desk, old, &source);
@@ -328,22 +332,23 @@ bool intake(struct desk *desk, struct alert *alert, struct error *err)
 {
 	struct verdict verdict;
 	struct alert *old;
-	bool ok;
+	bool ok, is_new;
 
 	alert->received_at = alert->last_seen = desk->now;
 	if (alert->occurred_at == TIME_NONE)
 		alert->occurred_at = desk->now;
 	alert_derive_dedup_key(alert);
 	desk->counts.accepted++;
-	old = storage_alert_by_key(desk->storage, alert->dedup_key, !alert->is_resolve);
+	/* One of a key is unresolved at the most, and then it is the newest. */
+	old = storage_alert_by_key(desk->storage, alert->dedup_key, false);
+	is_new = old == NULL || (!alert->is_resolve && is_over(old));
 	if (alert->is_resolve) {
 		ok = intake_resolve(desk, alert, old, err);
 	} else {
 		announcements_judge(desk, alert, &verdict);
-		ok = old != NULL ? intake_again(desk, old, alert, &verdict, err) :
-				   intake_new(desk, alert, &verdict, err);
+		ok = is_new ? intake_new(desk, alert, old, &verdict, err) : intake_again(desk, old, alert, &verdict, err);
 	}
-	if (ok && old != NULL)
+	if (ok && !is_new)
 		become(alert, old);
 	alert_free(old);
 	if (ok)
@@ -438,7 +443,7 @@ static bool act_resolve(struct desk *desk, const struct actor *actor, struct ale
 	bool was_expected = alert->status == ALERT_EXPECTED;
 
 	(void)to;
-	if (alert->status == ALERT_RESOLVED || alert->status == ALERT_CLAIMED)
+	if (is_over(alert))
 		return no_longer(desk, alert, err);
 	alert->status = ALERT_RESOLVED;
 	changed(desk, alert, actor);
@@ -456,7 +461,7 @@ static bool act_escalate(struct desk *desk, const struct actor *actor, struct al
 {
 	char ago[32], name[13];
 
-	if (alert->status == ALERT_RESOLVED || alert->status == ALERT_CLAIMED)
+	if (is_over(alert))
 		return no_longer(desk, alert, err);
 	if (!text_is_empty(to))
 		return error_set(err, ERROR_REFUSED,

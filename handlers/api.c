@@ -281,24 +281,52 @@ static bool credential(const struct api_request *request, char *out, size_t size
 	return true;
 }
 
+struct credentials {
+	struct secret *tokens, *sources; /* in the order of the configuration */
+};
+
+struct credentials *credentials_new(const struct config *config)
+{
+	struct credentials *credentials = xcalloc(1, sizeof(*credentials));
+
+	credentials->tokens = xcalloc(config->token_count, sizeof(*credentials->tokens));
+	credentials->sources = xcalloc(config->source_count, sizeof(*credentials->sources));
+	for (size_t i = 0; i < config->token_count; i++)
+		secret_set(&credentials->tokens[i], config->tokens[i].token);
+	for (size_t i = 0; i < config->source_count; i++)
+		secret_set(&credentials->sources[i], config->sources[i].token);
+	return credentials;
+}
+
+void credentials_free(struct credentials *credentials)
+{
+	if (credentials == NULL)
+		return;
+	free(credentials->tokens);
+	free(credentials->sources);
+	free(credentials);
+}
+
 /* Every secret is compared, the right one or not: how long it takes tells nothing. */
 static bool identify(const struct desk *desk, const struct api_request *request, struct caller *caller)
 {
 	const struct config *config = desk->config;
+	struct secret secret;
 	char given[TOKEN_MAX];
 
 	*caller = (struct caller){.actor = {.via = "api", .from = request->remote, .is_token = true}};
 	if (!credential(request, given, sizeof(given)))
 		return false;
+	secret_set(&secret, given);
+	OPENSSL_cleanse(given, strlen(given));
 	for (size_t i = 0; i < config->token_count; i++) {
-		if (secret_equal(given, config->tokens[i].token))
+		if (secret_equal(&secret, &desk->credentials->tokens[i]))
 			caller->token = &config->tokens[i];
 	}
 	for (size_t i = 0; i < config->source_count; i++) {
-		if (secret_equal(given, config->sources[i].token))
+		if (secret_equal(&secret, &desk->credentials->sources[i]))
 			caller->source = &config->sources[i];
 	}
-	OPENSSL_cleanse(given, sizeof(given));
 	if (caller->token != NULL) {
 		caller->actor.who = caller->token->name;
 		caller->actor.may = caller->token->may;

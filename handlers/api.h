@@ -30,6 +30,11 @@ struct api_answer {
 };
 #define API_ANSWER_MAX (16 << 20) /* bytes */
 
+/* The tokens and sources of CONFIG, as credentials are compared. */
+struct credentials;
+struct credentials *credentials_new(const struct config *config);
+void credentials_free(struct credentials *credentials);
+
 void api_answer_init(struct api_answer *answer);
 void api_answer_fini(struct api_answer *answer);
 /* application/problem+json; STATUS's own title, DETAIL for people. Drops what the body held. */

@@ -39,14 +39,16 @@ static void add_bad(cJSON *list, size_t index, const char *detail)
 	cJSON_AddItemToArray(list, entry);
 }
 
-/* Each item inside a savepoint of its own: one that fails undoes only itself. False: the transaction itself is gone. */
-static bool take_item(struct call *call, struct format_item *item)
+/* Each of several items is inside a savepoint of its own: one that fails undoes only itself. False: it could not be stored. */
+static bool take_item(struct call *call, struct format_item *item, bool is_alone)
 {
 	struct desk *desk = call->desk;
 	bool ok;
 
 	if (item->alert == NULL)
 		return true;
+	if (is_alone)
+		return intake(desk, item->alert, &item->error); /* the request's own savepoint is its */
 	if (!storage_begin(desk->storage, &item->error))
 		return false;
 	ok = intake(desk, item->alert, &item->error);
@@ -71,7 +73,7 @@ static void take_alerts(struct call *call, const struct format *format, const ch
 	accepted = cJSON_CreateArray();
 	bad = cJSON_CreateArray();
 	for (size_t i = 0; i < result.count; i++) {
-		if (!take_item(call, &result.items[i])) {
+		if (!take_item(call, &result.items[i], result.count == 1)) {
 			/* Nothing of this request may be answered 2xx when a part of it did not reach the disk. */
 			cJSON_Delete(json);
 			cJSON_Delete(accepted);

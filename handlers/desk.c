@@ -6,6 +6,7 @@
 #include "config/base/memory.h"
 #include "config/base/text.h"
 #include "handlers/announcements.h"
+#include "handlers/api.h"
 
 struct desk *desk_new(const struct config *config, struct storage *storage, int64_t now, struct error *err)
 {
@@ -15,6 +16,7 @@ struct desk *desk_new(const struct config *config, struct storage *storage, int6
 	desk->storage = storage;
 	desk->now = now;
 	desk->losses = storage_losses(storage);
+	desk->credentials = credentials_new(config);
 	desk->announcements = announcements_new();
 	desk->native = format_open("headsup", NULL, err);
 	if (desk->native == NULL || !announcements_load(desk, err))
@@ -30,6 +32,7 @@ void desk_free(struct desk *desk)
 	if (desk == NULL)
 		return;
 	announcements_free(desk->announcements);
+	credentials_free(desk->credentials);
 	format_free(desk->native);
 	free(desk);
 }
@@ -37,6 +40,8 @@ void desk_free(struct desk *desk)
 bool desk_reload(struct desk *desk, const struct config *config, struct error *err)
 {
 	desk->config = config;
+	credentials_free(desk->credentials);
+	desk->credentials = credentials_new(config);
 	/* Logins and policies may have changed: what announcements cover is worked out anew. */
 	return announcements_load(desk, err);
 }

@@ -23,6 +23,7 @@ struct desk {
 	const struct config *config; /* borrowed; replaced by desk_reload() */
 	struct storage *storage;     /* borrowed */
 	struct announcements *announcements;
+	struct credentials *credentials; /* of config, made for comparing: handlers/api.h */
 	struct format *native;       /* the format of normalised alerts, of POST /v1/alerts */
 	uint64_t losses;             /* storage_losses() when the caches were last right */
 	bool caches_changed;         /* by the running event: undoing it makes them wrong */

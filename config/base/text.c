@@ -181,17 +181,18 @@ size_t text_distance(const char *a, const char *b)
 	return row[b_len];
 }
 
-bool secret_equal(const char *a, const char *b)
+void secret_set(struct secret *secret, const char *text)
 {
-	unsigned char a_hash[32], b_hash[32];
-	unsigned size = sizeof(a_hash);
+	unsigned size = sizeof(secret->hash);
 
-	if (text_is_empty(a) || text_is_empty(b))
-		return false;
-	/* Hashes are of one length, whatever the texts are: not even the length is told. */
-	EVP_Digest(a, strlen(a), a_hash, &size, EVP_sha256(), NULL);
-	EVP_Digest(b, strlen(b), b_hash, &size, EVP_sha256(), NULL);
-	return CRYPTO_memcmp(a_hash, b_hash, sizeof(a_hash)) == 0;
+	*secret = (struct secret){.is_set = !text_is_empty(text)};
+	if (secret->is_set && EVP_Digest(text, strlen(text), secret->hash, &size, EVP_sha256(), NULL) != 1)
+		abort(); /* without hashes nobody can be told from anybody */
+}
+
+bool secret_equal(const struct secret *a, const struct secret *b)
+{
+	return CRYPTO_memcmp(a->hash, b->hash, sizeof(a->hash)) == 0 && a->is_set && b->is_set;
 }
 
 static void write_hex(const unsigned char *bytes, size_t count, char *out)

@@ -28,8 +28,15 @@ bool text_prefix(const char *text, const char *prefix);
 char *text_lower(const char *text);                 /* ASCII only; the caller frees; NULL stays NULL */
 size_t text_distance(const char *a, const char *b); /* Levenshtein in bytes, for "did you mean"; at most 64 bytes of each count */
 
-/* Compares in a time that tells nothing of where they differ. NULL or empty never equals. */
-bool secret_equal(const char *a, const char *b);
+/*
+ * A secret as it is compared: its SHA-256. All are of one length, and compared in a time that tells nothing of where they differ.
+ */
+struct secret {
+	unsigned char hash[32];
+	bool is_set; /* NULL and "" are no secret: they equal nothing, each other included */
+};
+void secret_set(struct secret *secret, const char *text);
+bool secret_equal(const struct secret *a, const struct secret *b);
 /* SHA-256 of LEN bytes as 64 lower-case hex digits and a NUL. */
 void sha256_hex(const void *data, size_t len, char out[65]);
 /* Fills OUT with SIZE / 2 random bytes as hex; SIZE counts the NUL and is odd. */
