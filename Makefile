@@ -28,7 +28,11 @@ TEST     = $(patsubst %.c,$B/%,$(wildcard tests/$1/$(or $(ONLY),test_*).c))
 HARNESS := $(patsubst %.c,$B/%.o,$(filter-out $(wildcard tests/e2e/test_*.c),$(wildcard tests/e2e/*.c)))
 FUZZ    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_S  ?= 3
+FUZZING := -O1 -g -fno-sanitize-recover=all -fsanitize=address,undefined
+Q       := $(if $(V),,@)# V=1 shows the commands
+say      = @echo '  $1	$(@:$(BUILD)/%=%)'
 
+.SECONDARY:
 .PHONY: all demo check asan unit e2e arrows fuzz bench install clean
 all: $B/headsup $B/headsup-sim $B/test-clock.so
 demo:
@@ -42,7 +46,7 @@ check:
 	@$(MAKE) --no-print-directory -j2 unit
 	@$(MAKE) --no-print-directory -j2 e2e
 	@$(MAKE) --no-print-directory asan
-	@$(MAKE) --no-print-directory fuzz
+	@$(MAKE) --no-print-directory -j2 fuzz
 	@sh tests/summary.sh
 asan: # the whole suite under AddressSanitizer and UndefinedBehaviourSanitizer
 	@$(MAKE) --no-print-directory SAN=1 -j2 all
@@ -68,29 +72,35 @@ clean:
 	rm -rf $(BUILD)
 
 $B/headsup: $(OBJ) $B/bot/main.o
-	$(CC) $(LINK) -o $@ $^ $(LIBS)
+	$(call say,LINK)
+	$(Q)$(CC) $(LINK) -o $@ $^ $(LIBS)
 $B/headsup-sim: $(SIM) $(filter-out $B/bot/%,$(OBJ))
-	$(CC) $(LINK) -o $@ $^ $(LIBS)
+	$(call say,LINK)
+	$(Q)$(CC) $(LINK) -o $@ $^ $(LIBS)
 $B/test-clock.so: tests/e2e/clock/clock.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -shared -fPIC -o $@ $< -ldl
+	$(call say,CC)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -shared -fPIC -o $@ $< -ldl
 $B/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(HARD) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(FLAGS) $(HARD) $(CFLAGS) -MMD -MP -c -o $@ $<
 $B/gen/embedded.c: deploy/embed.sh $(wildcard storage/migrations/*.sql config/formats/*.yaml)
 	@mkdir -p $(@D)
 	@sh deploy/embed.sh > $@.tmp && mv $@.tmp $@
 $B/gen/embedded.o: $B/gen/embedded.c
-	$(CC) $(FLAGS) $(HARD) $(CFLAGS) -Wno-overlength-strings -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(FLAGS) $(HARD) $(CFLAGS) -Wno-overlength-strings -c -o $@ $<
 $B/tests/%: tests/%.c $(HARNESS) $(OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(HARD) $(CFLAGS) -MMD -MP -MF $@.d $(LINK) -o $@ $< $(if $(findstring /unit/,$@),,$(HARNESS)) $(OBJ) $(LIBS) -lcmocka
-$(BUILD)/fuzz/lib.a: $(SRC) $(BUILD)/gen/embedded.c # the program again, instrumented for libFuzzer
+	$(call say,LINK)
+	$(Q)$(CC) $(FLAGS) $(HARD) $(CFLAGS) -MMD -MP -MF $@.d $(LINK) -o $@ $< $(if $(findstring /unit/,$@),,$(HARNESS)) $(OBJ) $(LIBS) -lcmocka
+$(BUILD)/fuzz/o/%.o: %.c # the program again, instrumented for libFuzzer
 	@mkdir -p $(@D)
-	@rm -rf $@ $(@D)/o && mkdir -p $(@D)/o && n=0; for f in $^; do n=$$((n+1)); \
-	$(CLANG) $(FLAGS) -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -c -o $(@D)/o/$$n.o $$f || exit 1; done
-	@ar rcs $@ $(@D)/o/*.o
-$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/lib.a
-	$(CLANG) $(FLAGS) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Wno-missing-prototypes -o $@ $^ $(LIBS)
+	$(call say,CC)
+	$(Q)$(CLANG) $(FLAGS) $(FUZZING),fuzzer-no-link -MMD -MP -c -o $@ $<
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(SRC:%.c=$(BUILD)/fuzz/o/%.o) $B/gen/embedded.o
+	$(call say,LINK)
+	$(Q)$(CLANG) $(FLAGS) $(FUZZING),fuzzer -Wno-missing-prototypes -o $@ $^ $(LIBS)
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
