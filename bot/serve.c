@@ -290,6 +290,11 @@ static bool swap_desk(struct bot *bot, struct error *err)
 	return desk_reload(bot->desk, bot->config, err) && note_reload(bot, err);
 }
 
+static bool restore_desk(struct bot *bot, struct error *err)
+{
+	return desk_reload(bot->desk, bot->config, err);
+}
+
 static void retire(struct bot *bot, struct config *config)
 {
 	struct retired *retired = xcalloc(1, sizeof(*retired));
@@ -299,7 +304,7 @@ static void retire(struct bot *bot, struct config *config)
 	STAILQ_INSERT_TAIL(&bot->retired, retired, link);
 }
 
-/* NOW takes the place of the old configuration everywhere, or, when the desk cannot, nowhere. */
+/* NOW takes the place of the old configuration everywhere, or, when the desk cannot, nowhere. It is the bot's from here on. */
 static bool put_config(struct bot *bot, struct config *now, struct error *err)
 {
 	struct config *old = bot->config;
@@ -307,8 +312,8 @@ static bool put_config(struct bot *bot, struct config *now, struct error *err)
 	bot->config = now;
 	if (!as_event(bot, swap_desk, err)) {
 		bot->config = old;
-		bot->desk->config = old;
-		desk_undone(bot->desk);
+		(void)as_event(bot, restore_desk, NULL); /* should that fail too, the desk reads anew what was lost */
+		retire(bot, now);
 		return false;
 	}
 	log_setup(now->log_level, now->log_json);
@@ -326,7 +331,6 @@ static void reload(struct bot *bot)
 	struct config *now = config_load(bot->config->path, NULL, &err);
 
 	if (now == NULL || !put_config(bot, now, &err)) {
-		config_free(now);
 		bot->counts.reload_failures++;
 		log_error("config not reloaded, the old one stays why=%s", err.text);
 		return;
