@@ -121,14 +121,9 @@ bool announcement_lacks_approval(const struct desk *desk, const struct announcem
 	return alert->severity >= desk->config->policy.approval_from && !announcement_is_approved(announcement);
 }
 
-void announcement_other_actor(const struct desk *desk, const struct announcement *announcement, const struct alert *alert, char *out,
-    size_t size)
+void announcement_other_actor(const char *author, const struct alert *alert, char *out, size_t size)
 {
-	char author[64], actor[64];
-
-	snprintf(out, size, "%.200s announced this, %.200s did it",
-	    config_person_name(desk->config, announcement->author, author),
-	    config_person_name(desk->config, alert->actor, actor));
+	snprintf(out, size, "%.200s announced this, %.200s did it", author, alert->actor);
 }
 
 bool alert_is_never_suppressed(const struct desk *desk, const struct alert *alert)
@@ -238,6 +233,7 @@ static void standing_free(struct announcements *all, struct standing *standing)
 		all->broken_count--;
 	indexed_fini(&standing->item);
 	announcement_free(standing->said);
+	free(standing->author);
 	free(standing);
 }
 
@@ -280,11 +276,13 @@ static void add(struct desk *desk, const struct announcement *announcement)
 {
 	struct announcements *all = desk->announcements;
 	struct standing *standing = xcalloc(1, sizeof(*standing));
+	char space[64];
 	struct error err;
 
 	standing->said = announcement_copy(announcement);
 	standing->is_filed = announcement_compile(desk, announcement, &standing->item, &err);
 	standing->item.owner = standing;
+	standing->author = xstrdup(config_person_name(desk->config, announcement->author, space));
 	standing->due_at = TIME_NONE;
 	/* What was to begin later may have begun while nobody looked: telling it twice does no harm. */
 	standing->has_begun = announcement->starts_at <= announcement->created_at || announcement_is_broken(announcement);
@@ -475,6 +473,7 @@ struct judging {
 	const struct alert *alert;
 	struct verdict *verdict;
 	const struct announcement *cover, *used_up, *unapproved, *other, *near;
+	const char *other_author; /* the name of OTHER's */
 	const struct match *missed; /* what kept NEAR from matching */
 	size_t near_size;           /* how many matches NEAR has: the more, the nearer */
 };
@@ -511,7 +510,8 @@ static void judge_whole(struct judging *judging, const struct announcement *anno
 static bool judge_one(void *ctx, struct indexed *item, bool is_near)
 {
 	struct judging *judging = ctx;
-	const struct announcement *announcement = ((const struct standing *)item->owner)->said;
+	const struct standing *standing = item->owner;
+	const struct announcement *announcement = standing->said;
 	struct fit fit;
 
 	if (judging->cover != NULL || (is_near && is_full(judging->verdict)))
@@ -529,6 +529,7 @@ static bool judge_one(void *ctx, struct indexed *item, bool is_near)
 	if (fit.failed == 0) {
 		add_near(judging, announcement->id);
 		judging->other = announcement;
+		judging->other_author = standing->author;
 	} else if (fit.failed == 1 && fit.actor_holds && item->said.count >= 2) {
 		add_near(judging, announcement->id);
 		if (item->said.count > judging->near_size) {
@@ -542,7 +543,6 @@ static bool judge_one(void *ctx, struct indexed *item, bool is_near)
 
 static void say_why(const struct judging *judging)
 {
-	const struct desk *desk = judging->desk;
 	const struct alert *alert = judging->alert;
 	struct verdict *verdict = judging->verdict;
 	const struct announcement *nearest = judging->used_up;
@@ -556,7 +556,7 @@ static void say_why(const struct judging *judging)
 	} else if (judging->other != NULL) {
 		nearest = judging->other;
 		verdict->kind = VERDICT_OTHER_ACTOR;
-		announcement_other_actor(desk, nearest, alert, verdict->why, sizeof(verdict->why));
+		announcement_other_actor(judging->other_author, alert, verdict->why, sizeof(verdict->why));
 	} else if (judging->near != NULL) {
 		nearest = judging->near;
 		verdict->kind = VERDICT_NEAR_MISS;

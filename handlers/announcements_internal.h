@@ -9,6 +9,7 @@
 struct standing {
 	struct announcement *said; /* owned */
 	struct indexed item;       /* its matches, compiled once */
+	char *author;              /* the author's name, as people are called */
 	bool is_filed;             /* false: its matches could not be read, and it covers nothing */
 	bool has_begun;            /* its begin needs no telling any more */
 	int64_t due_at;            /* its next begin or end */
@@ -34,7 +35,6 @@ bool announcement_lacks_approval(const struct desk *desk, const struct announcem
 /* Does policy.never_suppress name ALERT? What cannot be compared counts as named: suppression fails closed. */
 bool alert_is_never_suppressed(const struct desk *desk, const struct alert *alert);
 /* "alice announced this, mallory did it" */
-void announcement_other_actor(const struct desk *desk, const struct announcement *announcement, const struct alert *alert, char *out,
-    size_t size);
+void announcement_other_actor(const char *author, const struct alert *alert, char *out, size_t size);
 
 #endif

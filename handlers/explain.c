@@ -62,7 +62,7 @@ static void explain_whole(const struct explaining *explaining, const struct anno
 	const struct alert *alert = explaining->alert;
 	const int64_t at = explaining->at;
 	const size_t size = sizeof(finding->text);
-	char other[450];
+	char other[450], space[64];
 
 	if (alert->announcement == announcement->id)
 		snprintf(finding->text, size, "covers it");
@@ -78,7 +78,8 @@ static void explain_whole(const struct explaining *explaining, const struct anno
 	else if (announcement->needs_approval && !announcement_is_approved(announcement))
 		snprintf(finding->text, size, "matches, but waits for approval");
 	else if (!actor_holds) {
-		announcement_other_actor(explaining->desk, announcement, alert, other, sizeof(other));
+		announcement_other_actor(config_person_name(explaining->desk->config, announcement->author, space), alert, other,
+		    sizeof(other));
 		snprintf(finding->text, size, "matched all but its author: %s", other);
 	} else if (announcement_lacks_approval(explaining->desk, announcement, alert))
 		snprintf(finding->text, size, "matches, but %s needs an approval", severity_name(alert->severity));

@@ -6,6 +6,10 @@
  * predicate. Filed as "near" under the second rarest, it meets these too. So two suffice, and only the "whole" walk must be without a
  * bound: a match is never lost, a near miss may be, past INDEX_NEAR_MAX.
  *
+ * A near miss that fails the rarest of three or more fits all others: its "near" entry carries a guard, a third predicate's keys, and is
+ * passed over without a look at the announcement when the alert has none of them. A person's many announcements, or a rule's, cost a few
+ * nanoseconds each then.
+ *
  * Rarity is the number of entries under the keys at the time of filing: an announcement that comes when a key is crowded takes another.
  */
 #include "handlers/index.h"
@@ -19,13 +23,18 @@
 #define PREFIX_MAX 64            /* bytes of a literal prefix that make a key: as many look-ups a value at most */
 #define KEYS_FIRST 1024          /* slots of an empty table, a power of two */
 #define VALUE_SIZE (ALERT_DESCRIPTION_MAX + 1)
+#define GUARD_KEYS 2             /* keys that a guard may have */
+#define GUARD_BITS 1024          /* of the set of keys that an alert has, as bits: some stand for several */
+#define PASSED_MAX (16 * INDEX_NEAR_MAX) /* entries that one alert passes over at most */
+#define RANKED 3                 /* predicates that filing is about: whole, near, guard */
 
 enum class { WITH_ACTOR, WITHOUT_ACTOR, CLASS_COUNT };
 enum role_of_list { WHOLE, NEAR, ROLE_COUNT };
 
 struct entry {
 	struct indexed *item;
-	size_t filing; /* its number among the item's, so that moving an entry is cheap */
+	uint32_t filing; /* its number among the item's, so that moving an entry is cheap */
+	uint16_t guard[GUARD_KEYS]; /* bits of which one must be set, plus 1; all 0: no guard */
 };
 struct list {
 	struct entry *entries;
@@ -43,8 +52,8 @@ struct key {
 	size_t filings;
 };
 struct filing {
-	struct key *key; /* NULL: a short list */
-	struct list *list;
+	struct key *key;   /* NULL: a short list */
+	struct list *list; /* NULL: a guard's key, which only must be there */
 	size_t at;
 };
 
@@ -63,6 +72,7 @@ struct index {
 	uint64_t seed, stamp;
 	struct key **hits; /* of the running walk */
 	size_t hit_count, hit_room;
+	uint64_t has[GUARD_BITS / 64]; /* the bits of these */
 	char *value; /* VALUE_SIZE bytes */
 };
 
@@ -279,55 +289,85 @@ static size_t crowd(struct index *index, const struct match *match, enum class c
 	return sum;
 }
 
-static void file(struct indexed *item, struct key *key, struct list *list)
+static void refer(struct indexed *item, struct key *key, struct list *list)
 {
 	item->filings = xreallocarray(item->filings, item->filing_count + 1, sizeof(*item->filings));
-	item->filings[item->filing_count] = (struct filing){.key = key, .list = list, .at = list->count};
-	if (list->count == list->room) {
-		list->room = list->room == 0 ? 1 : list->room * 2;
-		list->entries = xreallocarray(list->entries, list->room, sizeof(*list->entries));
-	}
-	list->entries[list->count++] = (struct entry){item, item->filing_count++};
+	item->filings[item->filing_count++] = (struct filing){.key = key, .list = list, .at = list != NULL ? list->count : 0};
 	if (key != NULL)
 		key->filings++;
 }
 
-static void file_under(struct index *index, struct indexed *item, const struct match *match, enum class class, enum role_of_list role)
+static void file(struct indexed *item, struct key *key, struct list *list, const struct entry *guard)
+{
+	struct entry entry = *guard;
+
+	entry.item = item;
+	entry.filing = (uint32_t)item->filing_count;
+	refer(item, key, list);
+	if (list->count == list->room) {
+		list->room = list->room == 0 ? 1 : list->room * 2;
+		list->entries = xreallocarray(list->entries, list->room, sizeof(*list->entries));
+	}
+	list->entries[list->count++] = entry;
+}
+
+static void file_under(struct index *index, struct indexed *item, const struct match *match, enum class class, enum role_of_list role,
+    const struct entry *guard)
 {
 	if (match == NULL) {
-		file(item, NULL, &index->rest[class][role]);
+		file(item, NULL, &index->rest[class][role], guard);
 		return;
 	}
 	for (size_t i = 0; i < match->value_count; i++) {
 		struct key *key = value_key(index, match, &match->values[i], true);
 
-		file(item, key, &key->lists[class][role]);
+		file(item, key, &key->lists[class][role], guard);
 	}
 }
 
-/* The two rarest indexable predicates of ITEM in CLASS; NULL where there are fewer. */
-static void rarest(struct index *index, const struct indexed *item, enum class class, const struct match *found[2])
+static size_t bit_of(const struct key *key)
+{
+	return (size_t)(key->hash >> 20) % GUARD_BITS;
+}
+
+static void set_guard(struct index *index, struct indexed *item, const struct match *match, struct entry *guard)
+{
+	if (match == NULL || match->value_count > GUARD_KEYS)
+		return;
+	for (size_t i = 0; i < match->value_count; i++) {
+		struct key *key = value_key(index, match, &match->values[i], true);
+
+		refer(item, key, NULL);
+		guard->guard[i] = (uint16_t)(bit_of(key) + 1);
+	}
+}
+
+/* The rarest indexable predicates of ITEM in CLASS, rarest first; NULL where there are fewer. */
+static void rank(struct index *index, const struct indexed *item, enum class class, const struct match *found[RANKED])
 {
 	const bool is_implied = item->is_bound && class == WITH_ACTOR;
-	size_t crowds[2] = {0, 0};
+	size_t crowds[RANKED], count = 0;
 
-	found[0] = found[1] = NULL;
+	for (size_t i = 0; i < RANKED; i++)
+		found[i] = NULL;
 	for (size_t i = 0; i < item->said.count + (is_implied ? 1 : 0); i++) {
 		const struct match *match = i < item->said.count ? item->said.list[i] : item->actor;
-		size_t count;
+		size_t here, at = count;
 
 		if (!is_indexable(match))
 			continue;
-		count = crowd(index, match, class);
-		if (found[0] == NULL || count < crowds[0]) {
-			found[1] = found[0];
-			crowds[1] = crowds[0];
-			found[0] = match;
-			crowds[0] = count;
-		} else if (found[1] == NULL || count < crowds[1]) {
-			found[1] = match;
-			crowds[1] = count;
+		here = crowd(index, match, class);
+		for (; at > 0 && here < crowds[at - 1]; at--) {
+			if (at < RANKED) {
+				found[at] = found[at - 1];
+				crowds[at] = crowds[at - 1];
+			}
 		}
+		if (at == RANKED)
+			continue;
+		found[at] = match;
+		crowds[at] = here;
+		count += count < RANKED ? 1 : 0;
 	}
 }
 
@@ -339,12 +379,16 @@ static bool is_missable(const struct indexed *item, const struct match *match)
 
 static void file_in(struct index *index, struct indexed *item, enum class class)
 {
-	const struct match *found[2];
+	static const struct entry none;
+	const struct match *found[RANKED];
+	struct entry guard = none;
 
-	rarest(index, item, class, found);
-	file_under(index, item, found[0], class, WHOLE);
-	if (found[0] != NULL && is_missable(item, found[0]))
-		file_under(index, item, found[1], class, NEAR);
+	rank(index, item, class, found);
+	file_under(index, item, found[0], class, WHOLE, &none);
+	if (found[0] == NULL || !is_missable(item, found[0]))
+		return;
+	set_guard(index, item, found[2], &guard);
+	file_under(index, item, found[1], class, NEAR, &guard);
 }
 
 void index_add(struct index *index, struct indexed *item)
@@ -354,15 +398,22 @@ void index_add(struct index *index, struct indexed *item)
 	file_in(index, item, WITHOUT_ACTOR);
 }
 
+/* The last entry takes the place of the one at AT. */
+static void list_remove(struct list *list, size_t at)
+{
+	const struct entry last = list->entries[--list->count];
+
+	list->entries[at] = last;
+	last.item->filings[last.filing].at = at;
+}
+
 void index_remove(struct index *index, struct indexed *item)
 {
 	for (size_t i = 0; i < item->filing_count; i++) {
 		const struct filing filing = item->filings[i];
-		struct list *list = filing.list;
-		const struct entry last = list->entries[--list->count];
 
-		list->entries[filing.at] = last;
-		last.item->filings[last.filing].at = filing.at;
+		if (filing.list != NULL)
+			list_remove(filing.list, filing.at);
 		if (filing.key != NULL && --filing.key->filings == 0)
 			key_remove(index, filing.key);
 	}
@@ -415,14 +466,28 @@ struct walk {
 	struct index *index;
 	bool (*each)(void *ctx, struct indexed *item, bool is_near);
 	void *ctx;
-	size_t left; /* candidates that may still be looked at */
+	size_t left, left_to_pass; /* candidates that may still be looked at, entries that may be passed over */
 };
+
+static bool has_bit(const struct index *index, uint16_t guard)
+{
+	return guard != 0 && (index->has[(guard - 1u) / 64] >> ((guard - 1u) % 64) & 1) != 0;
+}
+
+static bool passes(const struct index *index, const struct entry *entry)
+{
+	return entry->guard[0] == 0 || has_bit(index, entry->guard[0]) || has_bit(index, entry->guard[1]);
+}
 
 static bool walk_list(struct walk *walk, const struct list *list, bool is_near)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		struct indexed *item = list->entries[i].item;
 
+		if (is_near && walk->left_to_pass-- == 0)
+			return false;
+		if (!passes(walk->index, &list->entries[i]))
+			continue;
 		if (item->stamp == walk->index->stamp)
 			continue;
 		if (is_near && walk->left-- == 0)
@@ -449,7 +514,7 @@ void index_walk(struct index *index, const struct alert *alert, bool (*each)(voi
     void *ctx)
 {
 	const enum class class = alert_has_actor(alert) ? WITH_ACTOR : WITHOUT_ACTOR;
-	struct walk walk = {.index = index, .each = each, .ctx = ctx, .left = INDEX_NEAR_MAX};
+	struct walk walk = {.index = index, .each = each, .ctx = ctx, .left = INDEX_NEAR_MAX, .left_to_pass = PASSED_MAX};
 	char space[32];
 
 	index->stamp++;
@@ -462,6 +527,9 @@ void index_walk(struct index *index, const struct alert *alert, bool (*each)(voi
 	}
 	for (size_t i = 0; i < alert->label_count; i++)
 		look_up(index, NULL, alert->labels[i].name, alert->labels[i].value);
+	memset(index->has, 0, sizeof(index->has));
+	for (size_t i = 0; i < index->hit_count; i++)
+		index->has[bit_of(index->hits[i]) / 64] |= 1ull << (bit_of(index->hits[i]) % 64);
 	if (walk_role(&walk, class, WHOLE))
 		walk_role(&walk, class, NEAR);
 }
