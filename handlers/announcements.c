@@ -409,7 +409,8 @@ bool announcements_load(struct desk *desk, struct error *err)
 
 	if (ok) {
 		empty(desk->announcements);
-		qsort(loading.list, loading.count, sizeof(struct announcement *), by_id);
+		if (loading.count > 1)
+			qsort(loading.list, loading.count, sizeof(struct announcement *), by_id);
 		for (size_t i = 0; i < loading.count; i++)
 			add(desk, loading.list[i]);
 		heap_settle(desk->announcements);
