@@ -82,7 +82,7 @@ static inline struct bot_world *bot_world_new(void)
 
 static inline void bot_world_free(struct bot_world *world)
 {
-	static const char *const files[] = {"headsup.yaml", "headsup.db", "headsup.db-wal", "headsup.db-shm", "headsup.db-lock"};
+	static const char *const files[] = {"headsup.yaml", "headsup.db", "headsup.db-wal", "headsup.db-shm", "headsup.db.lock"};
 	char path[128];
 
 	loop_fini(&world->loop);
