@@ -565,6 +565,7 @@ int cmd_serve(int argc, char **argv)
 	}
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a full disk, not the end */
 	raise_open_files();
 	if (bot_init(&bot, config_path(path), &err))
 		status = run(&bot);

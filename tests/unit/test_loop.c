@@ -308,6 +308,26 @@ static void commit__after_one_that_failed__works_again(void **state)
 	assert_true(saw(world, "b", true));
 }
 
+static void commit__of_nothing_on_a_failing_disk__does_not_end_the_failure(void **state)
+{
+	struct bot_world *world = *state;
+	struct error err = {0};
+
+	saw(world, "a", true);
+	bot_world_disk_fails(true);
+	turn(world);
+	assert_true(loop_event(&world->loop, &err));
+	assert_true(loop_event_end(&world->loop, true, &err));
+	turn(world);
+	assert_true(world->loop.is_failing);
+	bot_world_disk_fails(false);
+	assert_true(loop_event(&world->loop, &err));
+	assert_true(loop_event_end(&world->loop, true, &err));
+	turn(world);
+
+	assert_false(world->loop.is_failing);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -326,6 +346,8 @@ int main(void)
 	        courier__of_a_turn__plans_into_its_transaction_and_goes_after_the_releases, setup, teardown),
 	    cmocka_unit_test_setup_teardown(commit__fails__says_so_to_everyone_and_keeps_nothing, setup, teardown),
 	    cmocka_unit_test_setup_teardown(commit__after_one_that_failed__works_again, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+	        commit__of_nothing_on_a_failing_disk__does_not_end_the_failure, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
