@@ -292,7 +292,7 @@ bool url_is_taken(const char *url, const char *schemes, char *why, size_t size)
 		return why_not(why, size, "its port is from 1 to 65535");
 	memcpy(name, host, len);
 	name[len] = '\0';
-	if (scheme_len >= 2 && tolower((unsigned char)url[scheme_len - 1]) != 's' && !host_is_loopback(name))
+	if (!scheme_is_one_of(url, scheme_len, "https wss") && !host_is_loopback(name))
 		return why_not(why, size, "without TLS only on loopback (127.0.0.1, ::1, localhost); elsewhere https:// (or wss://)");
 	return true;
 }

@@ -378,7 +378,7 @@ static void read_source_format(struct check *check, const struct yaml_node *node
 	format_free(source->format);
 	source->format = format_open(text, check->directory, &err);
 	if (source->format == NULL)
-		yaml_mistake(check->yaml, node, "%s", err.text);
+		yaml_mistake(check->yaml, node, "format: %s", err.text);
 	free(text);
 }
 
@@ -927,7 +927,8 @@ static int unique_order(const void *a, const void *b)
 /* Tells of values that are there twice. VALUES is sorted and freed. */
 static void tell_doubles(struct check *check, struct unique *values, size_t count, const char *what, bool is_mistake)
 {
-	qsort(values, count, sizeof(*values), unique_order);
+	if (count > 0)
+		qsort(values, count, sizeof(*values), unique_order);
 	for (size_t i = 1; i < count; i++) {
 		size_t line;
 

@@ -169,8 +169,11 @@ static struct yaml_node *text_node(struct yaml *yaml, struct fy_event *event, si
 	node->is_plain = token == NULL || fy_token_scalar_style(token) == FYSS_PLAIN ||
 	    fy_token_scalar_style(token) == FYSS_ANY;
 	/* The marks lie inside the quotes; people count from the quote. */
-	if (from != NULL && !node->is_plain && node->at > 0 && strchr("\"'", yaml->text[node->at - 1]))
+	if (from != NULL && !node->is_plain && node->at > 0 && strchr("\"'", yaml->text[node->at - 1])) {
 		node->at--;
+		if (node->end < yaml->len && strchr("\"'", yaml->text[node->end]))
+			node->end++;
+	}
 	if (text != NULL && memchr(text, '\0', len) != NULL)
 		mistake_at(yaml, node->at, "a value may not hold a NUL character");
 	node->text = text ? xstrndup(text, len) : xstrdup("");
@@ -368,9 +371,13 @@ static void take_diagnostics(struct yaml *yaml, struct fy_diag *diag)
 	struct fy_diag_error *error;
 	void *iterator = NULL;
 
-	while ((error = fy_diag_errors_iterate(diag, &iterator)) != NULL)
-		mistake_at(yaml, place(yaml, error->line, error->column), "%s",
-		    error->msg ? error->msg : "this is no YAML");
+	while ((error = fy_diag_errors_iterate(diag, &iterator)) != NULL) {
+		size_t at = place(yaml, error->line, error->column);
+		bool is_variable = at > 0 && at < yaml->len && yaml->text[at] == '{' && yaml->text[at - 1] == '$';
+
+		mistake_at(yaml, at, "%s%s", error->msg ? error->msg : "this is no YAML",
+		    is_variable ? "; between { and } a variable is quoted: \"${NAME}\"" : "");
+	}
 }
 
 /* False when TEXT is no clean text; says where. */
@@ -634,7 +641,8 @@ void yaml_report(struct yaml *yaml, FILE *to)
 	buf_init(&out, 4 << 20);
 	for (size_t i = 0; i < yaml->count; i++)
 		order[i] = &yaml->mistakes[i];
-	qsort(order, yaml->count, sizeof(*order), by_place);
+	if (yaml->count > 0)
+		qsort(order, yaml->count, sizeof(*order), by_place);
 	for (size_t i = 0; i < yaml->count; i++)
 		put_mistake(yaml, order[i], &out);
 	if (yaml->errors + yaml->warnings > yaml->count)
