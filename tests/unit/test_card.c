@@ -449,7 +449,7 @@ static void alert__of_hostile_text__mentions_links_and_breaks_nothing(void **sta
 	static const char *const hostile[] = {"<!channel>", "<!here> <!everyone>", "<@U0ALICE>", "<!subteam^S0SECOPS>",
 	    "<https://evil.example|https://intranet.example/login>", "<#C123>", "<!date^1^x^https://evil.example|y>",
 	    "https://evil.example", "@channel @here #general", "*bold* _it_ ~s~ `code` ```block```", "> quote",
-	    ":skull: :white_check_mark:", "a\nb\r\nc\xe2\x80\xa8" "d", "exe\xe2\x80\xaetxt\xe2\x80\x8b", "\x01\x02\x7f",
+	    ":skull: :white_check_mark:", "a\nb\r\nc\xe2\x80\xa8-d", "exe\xe2\x80\xaetxt\xe2\x80\x8b", "\x01\x02\x7f",
 	    "\xff\xfe\xc0\x80", "&lt;!channel&gt; &amp;", "\\\"}]}", "%s%n%x", "host: `<!channel>`: x"};
 
 	for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {

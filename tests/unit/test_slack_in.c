@@ -244,8 +244,7 @@ static void mention__in_an_alerts_thread__knows_the_alert(void **state)
 static void mention__that_comes_as_two_events__is_run_once(void **state)
 {
 	static const char *const events[] = {
-	    "{\"type\":\"message\",\"channel_type\":\"channel\",\"user\":\"U0ALICE\",\"channel\":\"C0SEC\",\"ts\":\"2.1\","
-	    "\"text\":\"<@U0BOT> note A1 seen\"}",
+	    "{\"type\":\"message\",\"channel_type\":\"channel\",\"user\":\"U0ALICE\",\"channel\":\"C0SEC\",\"ts\":\"2.1\",\"text\":\"<@U0BOT> note A1 seen\"}",
 	    "{\"type\":\"app_mention\",\"user\":\"U0ALICE\",\"channel\":\"C0SEC\",\"ts\":\"2.1\",\"text\":\"<@U0BOT|headsup>: note A1 seen\"}",
 	    "{\"type\":\"app_mention\",\"user\":\"U0ALICE\",\"channel\":\"C0SEC\",\"ts\":\"2.1\",\"text\":\"<@U0BOT> note A1 seen\"}",
 	};
@@ -288,8 +287,7 @@ static void message__not_for_us__says_nothing(void **state)
 	    "{\"type\":\"app_mention\",\"user\":\"U0X\",\"bot_id\":\"B1\",\"channel\":\"C1\",\"ts\":\"1.5\",\"text\":\"<@U0BOT> ack A1\"}",
 	    "{\"type\":\"message\",\"subtype\":\"bot_message\",\"channel_type\":\"im\",\"channel\":\"D1\",\"ts\":\"1.6\",\"text\":\"ack A1\"}",
 	    /* edits, deletions, joins */
-	    "{\"type\":\"message\",\"subtype\":\"message_changed\",\"hidden\":true,\"channel_type\":\"im\",\"channel\":\"D1\",\"ts\":\"1.7\","
-	    "\"message\":{\"user\":\"U0ALICE\",\"text\":\"ack A1\"}}",
+	    "{\"type\":\"message\",\"subtype\":\"message_changed\",\"hidden\":true,\"channel_type\":\"im\",\"channel\":\"D1\",\"ts\":\"1.7\",\"message\":{\"user\":\"U0ALICE\",\"text\":\"ack A1\"}}",
 	    "{\"type\":\"message\",\"subtype\":\"channel_join\",\"user\":\"U0ALICE\",\"channel_type\":\"im\",\"channel\":\"D1\",\"ts\":\"1.8\",\"text\":\"ack A1\"}",
 	    "{\"type\":\"message\",\"hidden\":true,\"user\":\"U0ALICE\",\"channel_type\":\"im\",\"channel\":\"D1\",\"ts\":\"1.9\",\"text\":\"ack A1\"}",
 	    /* other events, and shapes that are none */
@@ -419,8 +417,7 @@ static void press__that_makes_no_sense__does_nothing(void **state)
 	    "{\"type\":\"block_actions\",\"user\":{\"id\":\"U0ALICE\"},\"actions\":{}}",
 	    "{\"type\":\"block_actions\",\"user\":null,\"actions\":[{\"action_id\":\"alert_ack\",\"value\":\"A1:1\"}]}",
 	    "{\"type\":\"block_actions\",\"user\":{},\"actions\":[{\"action_id\":\"alert_ack\",\"value\":\"A1:1\"}]}",
-	    "{\"type\":\"block_actions\",\"user\":{\"id\":\"U0ALICE\"},\"team\":{\"id\":\"T0OTHER\"},\"actions\":[{\"action_id\":\"alert_ack\","
-	    "\"value\":\"A1:1\"}]}",
+	    "{\"type\":\"block_actions\",\"user\":{\"id\":\"U0ALICE\"},\"team\":{\"id\":\"T0OTHER\"},\"actions\":[{\"action_id\":\"alert_ack\",\"value\":\"A1:1\"}]}",
 	    "{\"type\":\"view_submission\",\"user\":{\"id\":\"U0ALICE\"},\"view\":{\"state\":{\"values\":{}}}}",
 	    "{\"type\":\"no such type\"}",
 	    "{}",
