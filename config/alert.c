@@ -354,6 +354,7 @@ void alert_derive_dedup_key(struct alert *alert)
 {
 	struct buf parts;
 	char hash[65], *host;
+	size_t len;
 
 	if (!text_is_empty(alert->dedup_key))
 		return;
@@ -368,8 +369,9 @@ void alert_derive_dedup_key(struct alert *alert)
 	}
 	put_part(&parts, alert->actor);
 	host = text_lower(alert->host); /* as matchers compare it */
-	if (host != NULL && host[0] != '\0' && host[strlen(host) - 1] == '.')
-		host[strlen(host) - 1] = '\0';
+	len = host != NULL ? strlen(host) : 0;
+	if (len > 1 && host[len - 1] == '.' && host[len - 2] != '.')
+		host[len - 1] = '\0';
 	put_part(&parts, host);
 	free(host);
 	sha256_hex(buf_text(&parts), parts.len, hash);

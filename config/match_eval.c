@@ -265,7 +265,7 @@ static bool normalise_ip(const char *value, char *out, size_t size)
 	static const unsigned char mapped[12] = {[10] = 0xFF, [11] = 0xFF};
 
 	if (inet_pton(AF_INET, value, address) == 1)
-		return inet_ntop(AF_INET, address, out, (socklen_t)size) != NULL;
+		return copy_lower(value, out, size); /* it takes one spelling only */
 	if (inet_pton(AF_INET6, value, address) != 1)
 		return copy_lower(value, out, size);
 	if (memcmp(address, mapped, sizeof(mapped)) == 0)
@@ -285,8 +285,10 @@ bool match_normalise(const struct field *field, const char *value, char *out, si
 		if (!copy_lower(value, out, size))
 			return false;
 		len = strlen(out);
-		if (field->kind == FIELD_HOST && len > 1 && out[len - 1] == '.')
-			out[len - 1] = '\0'; /* web-3.example.com. is web-3.example.com */
+		/* web-3.example.com. is web-3.example.com; of two dots neither goes, so that what is normalised stays so */
+		if (field->kind == FIELD_HOST && len > 1 && out[len - 1] == '.' &&
+		    out[len - 2] != '.')
+			out[len - 1] = '\0';
 		return true;
 	}
 	len = strlen(value);

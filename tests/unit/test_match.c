@@ -52,6 +52,7 @@ static void match__in_any_form_people_type__has_one_canonical_text(void **state)
 	    {"host=web-1", "host=web-1"},
 	    {" host = web-1 ", "host=web-1"},
 	    {"host=WEB-1.Example.COM.", "host=web-1.example.com"},
+	    {"host=web-1..", "host=web-1.."},
 	    {"instance=web-1", "host=web-1"},
 	    {"alertname=Foo", "rule=Foo"},
 	    {"host!=web-1", "host!=web-1"},
