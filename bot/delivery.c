@@ -17,7 +17,7 @@
 #define OUTAGE_MAX_S 30           /* the same while the peer gives no answer: trying is cheap then */
 #define LIMITED_S 5               /* when no Retry-After came with a 429 */
 #define RETRY_AFTER_MAX_S 3600
-#define TOKEN_PAUSE_MS 60000
+#define TOKEN_PAUSE_MS 30000
 #define DEADLINE_MIN_MS 2000      /* what has a deadline is given at least this long to be answered */
 #define LOOK_TRIES_MAX 5          /* looks that failed, until it is said again without */
 #define AWAY_FAILURES 3           /* in a row, and */

@@ -75,7 +75,7 @@ struct bucket *limits_bucket(struct limits *limits, const char *key, double per_
 	if (bucket == NULL) {
 		bucket = xcalloc(1, sizeof(*bucket));
 		bucket->key = xstrdup(key);
-		bucket->tokens = burst;
+		bucket->tokens = bucket->burst = burst;
 		bucket->filled_at = now;
 		bucket->next = limits->chains[chain];
 		limits->chains[chain] = bucket;

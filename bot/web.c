@@ -169,6 +169,8 @@ static void fill_answer(struct web_call *call, CURLcode code, struct web_answer 
 	if (call->answer.failed)
 		snprintf(call->problem, sizeof(call->problem), "%s: the answer is larger than %d bytes", call->host,
 		    WEB_ANSWER_MAX);
+	else if (code == CURLE_SEND_FAIL_REWIND) /* see on_rewind_wanted() */
+		snprintf(call->problem, sizeof(call->problem), "%s: the connection was closed before an answer came", call->host);
 	else
 		snprintf(call->problem, sizeof(call->problem), "%s: %s", call->host, curl_easy_strerror(code));
 	answer->problem = call->problem;

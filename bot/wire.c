@@ -114,15 +114,25 @@ static void on_timer_closed(uv_handle_t *handle)
 	free_if_done(wire);
 }
 
-/* Takes WIRE out of everything; libwebsockets is told to drop the connection whenever it can. */
+/*
+ * Has libwebsockets close the connection, and hears no more of it. Timers that are set from outside of its own callbacks are not
+ * noticed on a foreign loop until something else happens to it: lws_cancel_service() makes something happen.
+ */
+static void abandon(struct wire *wire)
+{
+	if (wire->wsi == NULL)
+		return;
+	lws_set_opaque_user_data(wire->wsi, NULL);
+	lws_set_timeout(wire->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+	lws_cancel_service(wire->wires->context);
+	wire->wsi = NULL;
+}
+
+/* Takes WIRE out of everything. */
 static void let_go(struct wire *wire)
 {
 	wire->state = GONE;
-	if (wire->wsi != NULL) {
-		lws_set_opaque_user_data(wire->wsi, NULL);
-		lws_set_timeout(wire->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
-		wire->wsi = NULL;
-	}
+	abandon(wire);
 	if (wire->is_looking)
 		uv_cancel((uv_req_t *)&wire->lookup);
 	*wire->link = wire->next;
@@ -245,6 +255,7 @@ static void connect_next(struct wire *wire)
 	wire_wait(wire, WIRE_CONNECT_MS);
 	/* A failure inside of this call has come through the callback already: see on_lost(). */
 	lws_client_connect_via_info(&info);
+	lws_cancel_service(wire->wires->context); /* see abandon() */
 }
 
 static void try_next(struct wire *wire)
@@ -268,9 +279,7 @@ static void on_timer(uv_timer_t *timer)
 	case CONNECTING:
 		if (wire->wsi != NULL) {
 			set_why(wire, "no answer within %d s", WIRE_CONNECT_MS / 1000);
-			lws_set_opaque_user_data(wire->wsi, NULL);
-			lws_set_timeout(wire->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
-			wire->wsi = NULL;
+			abandon(wire);
 		}
 		try_next(wire);
 		return;
