@@ -243,8 +243,8 @@ static void tell_unknown_field(struct check *check, const struct yaml_node *key)
 		if (alert_fields[i].is_settable)
 			names[count++] = alert_fields[i].name;
 	nearest = nearest_name(key->text, names, count);
-	yaml_mistake(check->yaml, key, "an alert has no field \"%.64s\" that a format sets%s%s", key->text,
-	    nearest ? "; did you mean " : "", nearest ? nearest : "");
+	yaml_mistake(check->yaml, key, "an alert has no field \"%.64s\" that a format sets%s%s%s", key->text,
+	    nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
 }
 
 static void note_used(void *ctx, const char *name)
