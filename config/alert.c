@@ -15,29 +15,31 @@
 #define ALERT_NOTE_MAX 512   /* bytes of one note */
 #define ALERT_NOTES_MAX 4096 /* bytes of all notes of an alert */
 
+#define AT(member) offsetof(struct alert, member)
+
 /* clang-format off */
 const struct field alert_fields[] = {
-	/* name          kind            where                                is_settable  bytes kept */
-	{ "source",      FIELD_TEXT,     offsetof(struct alert, source),      true,  ALERT_FIELD_MAX },
-	{ "rule",        FIELD_TEXT,     offsetof(struct alert, rule),        true,  ALERT_FIELD_MAX },
-	{ "title",       FIELD_TEXT,     offsetof(struct alert, title),       true,  ALERT_TITLE_MAX },
-	{ "description", FIELD_TEXT,     offsetof(struct alert, description), true,  ALERT_DESCRIPTION_MAX },
-	{ "severity",    FIELD_SEVERITY, offsetof(struct alert, severity),    true,  0 },
-	{ "status",      FIELD_STATUS,   offsetof(struct alert, status),      false, 0 },
-	{ "actor",       FIELD_TEXT,     offsetof(struct alert, actor),       true,  ALERT_FIELD_MAX },
-	{ "host",        FIELD_HOST,     offsetof(struct alert, host),        true,  ALERT_FIELD_MAX },
-	{ "ip",          FIELD_IP,       offsetof(struct alert, ip),          true,  ALERT_FIELD_MAX },
-	{ "process",     FIELD_TEXT,     offsetof(struct alert, process),     true,  ALERT_FIELD_MAX },
-	{ "service",     FIELD_TEXT,     offsetof(struct alert, service),     true,  ALERT_FIELD_MAX },
-	{ "env",         FIELD_TEXT,     offsetof(struct alert, env),         true,  ALERT_FIELD_MAX },
-	{ "account",     FIELD_TEXT,     offsetof(struct alert, account),     true,  ALERT_FIELD_MAX },
-	{ "region",      FIELD_TEXT,     offsetof(struct alert, region),      true,  ALERT_FIELD_MAX },
-	{ "url",         FIELD_TEXT,     offsetof(struct alert, url),         true,  ALERT_FIELD_MAX },
-	{ "dedup_key",   FIELD_TEXT,     offsetof(struct alert, dedup_key),   true,  ALERT_FIELD_MAX },
-	{ "occurred_at", FIELD_TIME,     offsetof(struct alert, occurred_at), true,  0 },
-	{ "received_at", FIELD_TIME,     offsetof(struct alert, received_at), false, 0 },
-	{ "last_seen",   FIELD_TIME,     offsetof(struct alert, last_seen),   false, 0 },
-	{ "count",       FIELD_NUMBER,   offsetof(struct alert, count),       false, 0 },
+	/* name          kind            where            settable  bytes kept */
+	{ "source",      FIELD_TEXT,     AT(source),      true,  ALERT_FIELD_MAX },
+	{ "rule",        FIELD_TEXT,     AT(rule),        true,  ALERT_FIELD_MAX },
+	{ "title",       FIELD_TEXT,     AT(title),       true,  ALERT_TITLE_MAX },
+	{ "description", FIELD_TEXT,     AT(description), true,  ALERT_DESCRIPTION_MAX },
+	{ "severity",    FIELD_SEVERITY, AT(severity),    true,  0 },
+	{ "status",      FIELD_STATUS,   AT(status),      false, 0 },
+	{ "actor",       FIELD_TEXT,     AT(actor),       true,  ALERT_FIELD_MAX },
+	{ "host",        FIELD_HOST,     AT(host),        true,  ALERT_FIELD_MAX },
+	{ "ip",          FIELD_IP,       AT(ip),          true,  ALERT_FIELD_MAX },
+	{ "process",     FIELD_TEXT,     AT(process),     true,  ALERT_FIELD_MAX },
+	{ "service",     FIELD_TEXT,     AT(service),     true,  ALERT_FIELD_MAX },
+	{ "env",         FIELD_TEXT,     AT(env),         true,  ALERT_FIELD_MAX },
+	{ "account",     FIELD_TEXT,     AT(account),     true,  ALERT_FIELD_MAX },
+	{ "region",      FIELD_TEXT,     AT(region),      true,  ALERT_FIELD_MAX },
+	{ "url",         FIELD_TEXT,     AT(url),         true,  ALERT_FIELD_MAX },
+	{ "dedup_key",   FIELD_TEXT,     AT(dedup_key),   true,  ALERT_FIELD_MAX },
+	{ "occurred_at", FIELD_TIME,     AT(occurred_at), true,  0 },
+	{ "received_at", FIELD_TIME,     AT(received_at), false, 0 },
+	{ "last_seen",   FIELD_TIME,     AT(last_seen),   false, 0 },
+	{ "count",       FIELD_NUMBER,   AT(count),       false, 0 },
 };
 const size_t alert_field_count = sizeof(alert_fields) / sizeof(alert_fields[0]);
 
@@ -132,7 +134,8 @@ const char *alert_value(const struct alert *alert, const char *name, char space[
 	return alert_text(alert, field);
 }
 
-/* TEXT as UTF-8, what is broken as U+FFFD, at most MAX bytes, ending with a whole character. The caller frees. */
+/* TEXT as UTF-8, what is broken as U+FFFD, at most MAX bytes, ending with a whole character. The
+ * caller frees. */
 static char *mend(const char *text, size_t max, bool *cut)
 {
 	size_t len = strlen(text), clean = 0, at, size;
@@ -167,7 +170,8 @@ void alert_set_text(struct alert *alert, const struct field *field, const char *
 	if (!text_is_empty(text))
 		mended = mend(text, field->max, &cut);
 	if (cut && slot == &alert->dedup_key) {
-		/* Cut, two keys might become one, and an alert would pass for the repeat of another. */
+		/* Cut, two keys might become one, and an alert would pass for the repeat of
+		 * another. */
 		sha256_hex(text, strlen(text), hash);
 		free(mended);
 		mended = xasprintf("sha256:%s", hash);
@@ -360,7 +364,8 @@ void alert_derive_dedup_key(struct alert *alert)
 		return;
 	buf_init(&parts, 8 * ALERT_FIELD_MAX);
 	put_part(&parts, alert->source);
-	/* Without a rule only the title tells two alerts apart; merged, the second would be lost in a count. */
+	/* Without a rule only the title tells two alerts apart; merged, the second would be lost in
+	 * a count. */
 	if (alert->rule != NULL) {
 		put_part(&parts, alert->rule);
 	} else {

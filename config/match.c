@@ -11,9 +11,8 @@
 #include "config/base/when.h"
 #include "config/match_eval.h"
 
-#define SHOWN_MAX 60 /* UTF-16 units of what was typed that an error repeats */
-#define GLOB_PIECE_MAX \
-	64 /* characters between two * where there is a ?: it is tried at every place */
+#define SHOWN_MAX 60      /* UTF-16 units of what was typed that an error repeats */
+#define GLOB_PIECE_MAX 64 /* characters beside a ? between two *: tried at every place */
 #define OPERATORS "=!~"
 #define QUOTES "\"'"
 
@@ -59,11 +58,12 @@ static const char *example(const char *name)
 	return "VALUE";
 }
 
-/* ---- quotes -------------------------------------------------------------------------------------------- */
+/* ---- quotes ------------------------------------------------------------ */
 
 /*
- * Reads a quoted text; r->at is at its quote. A backslash stands for itself (C:\Windows, \d) unless it comes before the quote:
- * then it escapes the quote, and of several before it each two are one. So put_quoted() can write every text.
+ * Reads a quoted text; r->at is at its quote. A backslash stands for itself (C:\Windows, \d) unless
+ * it comes before the quote: then it escapes the quote, and of several before it each two are one.
+ * So put_quoted() can write every text.
  */
 static bool take_quoted(struct reader *r, struct buf *out)
 {
@@ -116,7 +116,7 @@ static void put_quoted_where(struct buf *out, const char *text, const char *spec
 		buf_puts(out, text);
 }
 
-/* ---- the name and the operator ------------------------------------------------------------------------- */
+/* ---- the name and the operator ------------------------------------------------------------ */
 
 /* A word alone: what it looks like tells what may have been meant. */
 static bool refuse_bare(struct reader *r)
@@ -248,7 +248,7 @@ static bool take_operator(struct reader *r, struct match *match)
 	    match->name, match->name, example(match->name), match->name, example(match->name));
 }
 
-/* ---- values -------------------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------ */
 
 /* The word of a small set that is nearest to TEXT, FALLBACK when none is near. */
 static const char *nearest_word(const char *text, const char *(*name)(int), const char *fallback)
@@ -317,7 +317,8 @@ static bool check_literal(const struct field *field, const char *text, struct er
 			   "status=%s",
 			   shown(text), text, nearest_word(text, status_word, "open"));
 	case FIELD_IP:
-		/* "AWS Internal" is what some sources write; but what is made of an address' characters should be one. */
+		/* "AWS Internal" is what some sources write; but what is made of an address'
+		 * characters should be one. */
 		if (strspn(text, "0123456789abcdef.:/") < strlen(text) ||
 		    strpbrk(text, ".:/") == NULL)
 			return true;
@@ -339,7 +340,8 @@ static bool check_literal(const struct field *field, const char *text, struct er
 	return true;
 }
 
-/* A piece between two * that holds a ? is tried at each place of the text, so it must not be long. */
+/* A piece between two * that holds a ? is tried at each place of the text, so it must not be long.
+ */
 static bool check_glob(const char *text, struct error *err)
 {
 	size_t len;
@@ -379,7 +381,8 @@ static bool read_value(
 	return true;
 }
 
-/* One value of a list, up to its comma or the end; a backslash lets an unquoted one hold a comma or a quote. */
+/* One value of a list, up to its comma or the end; a backslash lets an unquoted one hold a comma or
+ * a quote. */
 static bool take_value(struct reader *r, struct buf *out)
 {
 	if (*r->at != '\0' && strchr(QUOTES, *r->at) != NULL) {
@@ -523,7 +526,8 @@ static bool read_match(struct reader *r, struct match *match)
 	return ok;
 }
 
-/* TEXT without the blanks around it and, where it is quoted as a whole, without those quotes; NULL when a quote is open. */
+/* TEXT without the blanks around it and, where it is quoted as a whole, without those quotes; NULL
+ * when a quote is open. */
 static char *unwrap(const char *text, struct error *err)
 {
 	struct reader r = {.typed = text, .at = text, .err = err};

@@ -12,15 +12,14 @@
 #include "config/base/memory.h"
 #include "config/base/text.h"
 
-#define REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD: what a NUL or broken UTF-8 was mended to */
-#define REGEX_CODE_MAX (64 << 10)  /* bytes of a compiled pattern */
-#define REGEX_HEAP_KIB 1024        /* for what cannot be run by JIT */
-#define REGEX_JIT_STACK_MAX \
-	(256 << 10)           /* bytes; the 32 KiB that come for free end at some KiB of text */
-#define EXPLAIN_VALUE_MAX 120 /* UTF-16 units of a value that an explanation repeats */
+#define REPLACEMENT "\xEF\xBF\xBD"      /* U+FFFD: what a NUL or broken UTF-8 was mended to */
+#define REGEX_CODE_MAX (64 << 10)       /* bytes of a compiled pattern */
+#define REGEX_HEAP_KIB 1024             /* for what cannot be run by JIT */
+#define REGEX_JIT_STACK_MAX (256 << 10) /* bytes; 32 KiB, which come for free, are too few */
+#define EXPLAIN_VALUE_MAX 120           /* UTF-16 units of a value that an explanation repeats */
 #define EXPLAIN_MAX 8192
 
-/* ---- globs --------------------------------------------------------------------------------------------- */
+/* ---- globs ------------------------------------------------------------ */
 
 /* The bytes of the character at TEXT, which does not end there. */
 static size_t character(const char *text)
@@ -88,9 +87,10 @@ static bool piece_ends(const char *pattern, size_t len, const char *text)
 }
 
 /*
- * The first piece stands at the begin, the last at the end, and those between are taken where they first fit: taking
- * one later can never help. So nothing is tried twice, however many stars there are; a piece without ? is
- * found by memmem, which is linear, and match_parse() bounds the length of one with ?.
+ * The first piece stands at the begin, the last at the end, and those between are taken where they
+ * first fit: taking one later can never help. So nothing is tried twice, however many stars there
+ * are; a piece without ? is found by memmem, which is linear, and match_parse() bounds the length
+ * of one with ?.
  */
 bool glob_matches(const char *pattern, const char *text)
 {
@@ -117,7 +117,7 @@ bool glob_matches(const char *pattern, const char *text)
 	}
 }
 
-/* ---- regular expressions ------------------------------------------------------------------------------- */
+/* ---- regular expressions ------------------------------------------------------------ */
 
 /* What PCRE2 wants while it matches; one for each thread that does, freed when the thread ends. */
 struct regex_room {
@@ -205,8 +205,9 @@ void regex_free(void *regex)
 enum answer { ANSWER_NO, ANSWER_YES, ANSWER_UNSURE };
 
 /*
- * PCRE2 lets the Kelvin sign pass for k and the long s for s where case is ignored (and a pattern may ask for that with (?i)).
- * Look-alikes are not what they look like: such a text cannot be judged by a regular expression.
+ * PCRE2 lets the Kelvin sign pass for k and the long s for s where case is ignored (and a pattern
+ * may ask for that with (?i)). Look-alikes are not what they look like: such a text cannot be
+ * judged by a regular expression.
  */
 static bool folds_to_ascii(const char *text)
 {
@@ -227,7 +228,7 @@ static enum answer regex_answer(const void *regex, const char *text)
 	return got == PCRE2_ERROR_NOMATCH ? ANSWER_NO : ANSWER_UNSURE;
 }
 
-/* ---- values -------------------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------ */
 
 bool text_is_comparable(const char *text)
 {
@@ -285,7 +286,8 @@ bool match_normalise(const struct field *field, const char *value, char *out, si
 		if (!copy_lower(value, out, size))
 			return false;
 		len = strlen(out);
-		/* web-3.example.com. is web-3.example.com; of two dots neither goes, so that what is normalised stays so */
+		/* web-3.example.com. is web-3.example.com; of two dots neither goes, so that what
+		 * is normalised stays so */
 		if (field->kind == FIELD_HOST && len > 1 && out[len - 1] == '.' &&
 		    out[len - 2] != '.')
 			out[len - 1] = '\0';
@@ -304,7 +306,8 @@ struct value_room {
 	char text[ALERT_FIELD_MAX + 1];
 };
 
-/* The value as it is compared: *ABSENT, or, when NULL comes back, not comparable. Text that needs no change is not copied. */
+/* The value as it is compared: *ABSENT, or, when NULL comes back, not comparable. Text that needs
+ * no change is not copied. */
 static const char *comparable_value(
     const struct match *match, const struct alert *alert, struct value_room *room, bool *absent)
 {
@@ -395,11 +398,12 @@ bool matches_may_hold(const struct matches *matches, const struct alert *alert)
 	return true;
 }
 
-/* ---- what is specific ---------------------------------------------------------------------------------- */
+/* ---- what is specific ------------------------------------------------------------ */
 
 /*
- * There are more ways to say "everything" than can be listed (.*, (a|.)+, [^,]*, .{1,}, ?*), so it is tried: what fits every
- * text of a set whose members have nothing in common but their kind or length says nothing.
+ * There are more ways to say "everything" than can be listed (.*, (a|.)+, [^,]*, .{1,}, ?*), so it
+ * is tried: what fits every text of a set whose members have nothing in common but their kind or
+ * length says nothing.
  */
 #define PROBES_MAX 5
 static const char *const text_probes[][PROBES_MAX + 1] = {
@@ -469,7 +473,7 @@ bool match_is_specific(const struct match *match)
 	return !FITS_ANY_SET(match, text_probes);
 }
 
-/* ---- explained ----------------------------------------------------------------------------------------- */
+/* ---- explained ------------------------------------------------------------ */
 
 static void put_values(struct buf *out, const struct match *match)
 {

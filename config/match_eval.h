@@ -4,7 +4,8 @@
 
 #include "config/match.h"
 
-/* True when TEXT can be compared: valid UTF-8, nothing invisible, nothing that was mended (U+FFFD). */
+/* True when TEXT can be compared: valid UTF-8, nothing invisible, nothing that was mended (U+FFFD).
+ */
 bool text_is_comparable(const char *text);
 /* Compiles PATTERN, anchored at both ends; NULL with a sentence in WHY. */
 void *regex_new(const char *pattern, bool any_case, char *why, size_t size);

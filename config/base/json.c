@@ -26,8 +26,9 @@
 _Static_assert(JSON_DEPTH_MAX <= 64, "the kinds of the open brackets are the bits of a uint64_t");
 
 /*
- * The pre-pass: reads the text once, from left to right, without recursion, and writes it anew as JSON that cJSON
- * cannot misread: no NUL, no broken UTF-8, no number that it would round, no more depth and members than are allowed.
+ * The pre-pass: reads the text once, from left to right, without recursion, and writes it anew as
+ * JSON that cJSON cannot misread: no NUL, no broken UTF-8, no number that it would round, no more
+ * depth and members than are allowed.
  */
 struct prepass {
 	const unsigned char *text;
@@ -154,7 +155,8 @@ static void mend_run(struct prepass *p)
 	buf_put(&p->out, run, used);
 }
 
-/* p->at is at the opening quote. Bare control characters are let through: some senders do not escape them. */
+/* p->at is at the opening quote. Bare control characters are let through: some senders do not
+ * escape them. */
 static bool pass_string(struct prepass *p)
 {
 	size_t opened = p->at++, clean = p->at, size;
@@ -214,8 +216,8 @@ static size_t significant_digits(const char *number, size_t len)
 }
 
 /*
- * Would a double, or cJSON when it writes one (15 digits, and 17 only where it sees a difference larger than
- * DBL_EPSILON), say another number than these bytes do?
+ * Would a double, or cJSON when it writes one (15 digits, and 17 only where it sees a difference
+ * larger than DBL_EPSILON), say another number than these bytes do?
  */
 static bool double_changes(const char *number, size_t len, bool is_integer)
 {
@@ -386,7 +388,8 @@ cJSON *json_parse(const char *text, size_t len, struct error *err)
 		error_set(err, ERROR_TOO_LONG, "more than %d MiB of JSON", JSON_BYTES_MAX >> 20);
 		return NULL;
 	}
-	/* One byte grows to three at most (a broken one becomes U+FFFD); quotes round a number add less. */
+	/* One byte grows to three at most (a broken one becomes U+FFFD); quotes round a number add
+	 * less. */
 	buf_init(&p.out, len * 3 + 16);
 	if (!prepass(&p))
 		goto out;

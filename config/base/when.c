@@ -10,10 +10,9 @@
 #include "config/base/zone.h"
 
 #define DAY_S INT64_C(86400)
-#define SHOWN_MAX 60 /* UTF-16 units of what was typed that an error repeats */
-#define TYPED_MAX 64 /* bytes of a time that anyone types or sends */
-#define EPOCH_LEAST \
-	100000000 /* 1973: digits below are a date without dashes, or a counter, but no time of an alert */
+#define SHOWN_MAX 60          /* UTF-16 units of what was typed that an error repeats */
+#define TYPED_MAX 64          /* bytes of a time that anyone types or sends */
+#define EPOCH_LEAST 100000000 /* 1973; digits below are a counter, or a date without dashes */
 #define YEAR_9999_END INT64_C(253402300799)
 #define YEAR_0_BEGIN INT64_C(-62167219200)
 
@@ -27,7 +26,7 @@ static int shown(const char *text)
 	return (int)utf16_prefix(text, strlen(text), SHOWN_MAX);
 }
 
-/* ---- durations ----------------------------------------------------------------------------------------- */
+/* ---- durations ------------------------------------------------------------ */
 
 static const struct {
 	char letter;
@@ -133,7 +132,7 @@ void duration_write(int64_t seconds, char *out, size_t size)
 	snprintf(out, size, "%s", text);
 }
 
-/* ---- pieces of dates ----------------------------------------------------------------------------------- */
+/* ---- pieces of dates ------------------------------------------------------------ */
 
 struct clock {
 	int64_t year;
@@ -234,7 +233,7 @@ static bool take_offset(const char **at, bool loose, int64_t *offset)
 	return hours <= 23 && minutes <= 59;
 }
 
-/* ---- as people type it --------------------------------------------------------------------------------- */
+/* ---- as people type it ------------------------------------------------------------ */
 
 bool time_parse_rfc3339(const char *text, int64_t *at)
 {
@@ -330,7 +329,8 @@ bool time_parse(const char *text, const char *zone, int64_t now, int64_t *at, st
 	}
 	if (!clock_parse(rest, &seconds))
 		return time_refuse(typed, err);
-	/* The third day is for zones that skip a whole one when they change sides of the date line. */
+	/* The third day is for zones that skip a whole one when they change sides of the
+	 * date line. */
 	return shown_after(zone, today + seconds, now, at) ||
 	       shown_after(zone, today + DAY_S + seconds, now, at) ||
 	       shown_after(zone, today + 2 * DAY_S + seconds, now, at) || time_refuse(typed, err);
@@ -351,7 +351,7 @@ bool time_parse_since(const char *text, int64_t now, int64_t *at, struct error *
 	return true;
 }
 
-/* ---- as tools send it ---------------------------------------------------------------------------------- */
+/* ---- as tools send it ------------------------------------------------------------ */
 
 /* Seconds, ms, us or ns since 1970: the magnitude tells. A fraction is dropped. */
 static bool epoch_parse(const char *text, int64_t *at)
@@ -394,7 +394,8 @@ static void skip_spaces(const char **at)
 	*at += strspn(*at, " ");
 }
 
-/* UTC, GMT or an offset, or nothing, which is taken for UTC. Other names say little: CST is five zones. */
+/* UTC, GMT or an offset, or nothing, which is taken for UTC. Other names say little: CST is five
+ * zones. */
 static bool take_zone(const char **at, int64_t *offset)
 {
 	skip_spaces(at);
@@ -406,7 +407,8 @@ static bool take_zone(const char **at, int64_t *offset)
 	return **at == '\0' || (**at >= '0' && **at <= '9') || take_offset(at, true, offset);
 }
 
-/* Wed Feb 12 21:38:11 2020, and with a zone before or after the year; Wed, 12 Feb 2020 21:38:11 GMT. */
+/* Wed Feb 12 21:38:11 2020, and with a zone before or after the year; Wed, 12 Feb 2020 21:38:11
+ * GMT. */
 static bool asctime_parse(const char *text, int64_t *at)
 {
 	struct clock clock;
@@ -443,7 +445,8 @@ static bool asctime_parse(const char *text, int64_t *at)
 	return true;
 }
 
-/* RFC 3339 and its cousins: a space for T, a comma for the point, an offset without colon, after a blank, or none. */
+/* RFC 3339 and its cousins: a space for T, a comma for the point, an offset without colon, after a
+ * blank, or none. */
 static bool iso_parse(const char *text, int64_t *at)
 {
 	struct clock clock;
@@ -487,7 +490,7 @@ bool time_parse_loose(const char *text, int64_t *at)
 	return true;
 }
 
-/* ---- written ------------------------------------------------------------------------------------------- */
+/* ---- written ------------------------------------------------------------ */
 
 static void clock_at(int64_t seconds, struct clock *clock)
 {

@@ -83,7 +83,7 @@ void date_from_days(int64_t days, int64_t *year, int *month, int *day)
 	*year = year_of_era + era * 400 + (*month <= 2 ? 1 : 0);
 }
 
-/* ---- the file ------------------------------------------------------------------------------------------ */
+/* ---- the file ------------------------------------------------------------ */
 
 struct bytes {
 	const unsigned char *at;
@@ -180,7 +180,7 @@ static bool take_types(struct bytes *bytes, const struct counts *counts, struct 
 	return true;
 }
 
-/* ---- the footer ---------------------------------------------------------------------------------------- */
+/* ---- the footer ------------------------------------------------------------ */
 
 static bool take_number(const char **at, int64_t max, int64_t *value)
 {
@@ -316,7 +316,8 @@ struct zone *zone_read(const void *data, size_t len)
 	struct counts counts;
 	const unsigned char *skipped;
 
-	/* The first block holds 32-bit times for readers of long ago; its twin with 64 bits follows. */
+	/* The first block holds 32-bit times for readers of long ago; its twin with 64 bits
+	 * follows. */
 	if (len > ZONE_FILE_MAX || !take_header(&bytes, &counts) || counts.version < '2' ||
 	    !take_bytes(&bytes,
 		(size_t)counts.time * 5 + (size_t)counts.type * 6 + counts.chars +
@@ -348,7 +349,7 @@ void zone_free(struct zone *zone)
 	free(zone);
 }
 
-/* ---- what the clocks show ------------------------------------------------------------------------------ */
+/* ---- what the clocks show ------------------------------------------------------------ */
 
 static bool is_leap(int64_t year)
 {
@@ -384,7 +385,8 @@ static void rule_span_at(const struct rule *rule, int64_t at, struct zone_span *
 	span->until = INT64_MAX;
 	if (rule->has_dst) {
 		date_from_days((at + rule->standard.offset) / DAY_S, &year, &month, &day);
-		/* The changes round the turn of the year may lie in the next one, or in the one before. */
+		/* The changes round the turn of the year may lie in the next one, or in the one
+		 * before. */
 		for (int64_t y = year - 1; y <= year + 1; y++) {
 			const struct {
 				int64_t at;
@@ -460,9 +462,10 @@ bool zone_first_after(const struct zone *zone, int64_t local, int64_t after, int
 	}
 }
 
-/* ---- by name ------------------------------------------------------------------------------------------- */
+/* ---- by name ------------------------------------------------------------ */
 
-/* Area/Location of letters, digits, _ + -: no dot, so no way out of the directory; and nothing of the twins with leap seconds. */
+/* Area/Location of letters, digits, _ + -: no dot, so no way out of the directory; and nothing of
+ * the twins with leap seconds. */
 static bool name_is_sane(const char *name)
 {
 	size_t i, part = 0;
@@ -517,8 +520,9 @@ static struct zone *zone_open(const char *name)
 }
 
 /*
- * Zones that were asked for stay: they are few (no more than the machine has files), small, and whoever holds one need not
- * ask whether it is still there. Names that are not known are not kept, so that nobody fills this with them.
+ * Zones that were asked for stay: they are few (no more than the machine has files), small, and
+ * whoever holds one need not ask whether it is still there. Names that are not known are not kept,
+ * so that nobody fills this with them.
  */
 const struct zone *zone_named(const char *name)
 {

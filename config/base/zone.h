@@ -1,5 +1,6 @@
 /*
- * zone - one time zone as its TZif file (RFC 8536) describes it: transitions, then a rule for all time after.
+ * zone - one time zone as its TZif file (RFC 8536) describes it: transitions, then a rule for all
+ * time after.
  *
  * when.h has what others use; this is for reading a zone from bytes.
  */
@@ -18,7 +19,8 @@
 
 struct zone; /* opaque */
 
-/* Reads a TZif file's bytes, version 2 or later, without leap seconds; NULL when they are anything else. */
+/* Reads a TZif file's bytes, version 2 or later, without leap seconds; NULL when they are anything
+ * else. */
 struct zone *zone_read(const void *data, size_t len);
 void zone_free(struct zone *zone);
 
@@ -30,15 +32,17 @@ struct zone_span {
 };
 void zone_span_at(const struct zone *zone, int64_t at, struct zone_span *span);
 /*
- * The first instant later than AFTER at which the clocks show LOCAL (seconds since 1970 as if they were UTC), or at which the
- * gap ends that swallowed it. False when there is none after AFTER.
+ * The first instant later than AFTER at which the clocks show LOCAL (seconds since 1970 as if they
+ * were UTC), or at which the gap ends that swallowed it. False when there is none after AFTER.
  */
 bool zone_first_after(const struct zone *zone, int64_t local, int64_t after, int64_t *at);
 
-/* The zone of that name on this machine, kept for the life of the process; NULL when there is none. Any thread. */
+/* The zone of that name on this machine, kept for the life of the process; NULL when there is none.
+ * Any thread. */
 const struct zone *zone_named(const char *name);
 
-/* Days from 1970-01-01 to a date of the Gregorian calendar; months beyond 1..12 carry into the year. */
+/* Days from 1970-01-01 to a date of the Gregorian calendar; months beyond 1..12 carry into the
+ * year. */
 int64_t days_from_date(int64_t year, int64_t month, int64_t day);
 /* The date of an instant (UTC). */
 void date_from_days(int64_t days, int64_t *year, int *month, int *day);

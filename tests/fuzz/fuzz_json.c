@@ -1,4 +1,5 @@
-/* json_parse: what it takes is written as it is read, within its bounds; no byte of a text is lost to a NUL. */
+/* json_parse: what it takes is written as it is read, within its bounds; no byte of a text is lost
+ * to a NUL. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

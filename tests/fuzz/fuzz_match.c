@@ -1,4 +1,5 @@
-/* A MATCH, a line end, and the value that it is held against. What is parsed is canonical, and matching always ends. */
+/* A MATCH, a line end, and the value that it is held against. What is parsed is canonical, and
+ * matching always ends. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

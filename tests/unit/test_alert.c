@@ -305,7 +305,8 @@ static void dedup_key__of_a_release_before__is_still_the_same(void **state)
 	char *key = derived("falco", "Terminal shell in container", NULL, "root", "web-3");
 
 	(void)state;
-	/* sha256 of "5:falco27:Terminal shell in container4:root5:web-3": it is on disk, and must not change */
+	/* sha256 of "5:falco27:Terminal shell in container4:root5:web-3": it is on disk, and must
+	 * not change */
 	assert_string_equal(
 	    key, "derived:2369c14e54727e35c2c877c2b60aa79b688df342d334dee08fe8774b812d126a");
 	free(key);

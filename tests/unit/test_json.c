@@ -224,7 +224,7 @@ static void scalar__of_other_kinds__is_their_word_or_none(void **state)
 	cJSON_Delete(root);
 }
 
-/* ---- hostile ------------------------------------------------------------------------------------------- */
+/* ---- hostile ------------------------------------------------------------ */
 
 /* PIECE again and again, SIZE bytes. */
 static char *repeat(const char *piece, size_t size)
@@ -275,7 +275,8 @@ static void json__made_to_exhaust__is_refused_at_once(void **state)
 		     (double)(end.tv_nsec - begin.tv_nsec) / 1e6;
 		if (root != NULL || strstr(err.text, cases[i].says) == NULL)
 			fail_msg("case %zu: %s", i, err.text);
-		/* 50 ms are promised; sanitizers and a busy machine make it slower, a quadratic pass takes minutes */
+		/* 50 ms are promised; sanitizers and a busy machine make it slower, a quadratic
+		 * pass takes minutes */
 		if (ms > 1000)
 			fail_msg("case %zu took %.0f ms", i, ms);
 		free(rest);
@@ -312,7 +313,7 @@ static void json__at_its_bounds__is_taken(void **state)
 	free(many);
 }
 
-/* ---- looking up ---------------------------------------------------------------------------------------- */
+/* ---- looking up ------------------------------------------------------------ */
 
 static void member__by_name__minds_case_and_takes_the_first(void **state)
 {

@@ -42,7 +42,7 @@ static bool holds(const char *text, const char *name, const char *value)
 	return result;
 }
 
-/* ---- grammar ------------------------------------------------------------------------------------------- */
+/* ---- grammar ------------------------------------------------------------ */
 
 static void match__in_any_form_people_type__has_one_canonical_text(void **state)
 {
@@ -228,7 +228,7 @@ static void match__beyond_its_bounds__is_refused(void **state)
 	assert_null(matches.list);
 }
 
-/* ---- what holds ---------------------------------------------------------------------------------------- */
+/* ---- what holds ------------------------------------------------------------ */
 
 static void match__against_a_value__holds_or_not(void **state)
 {
@@ -438,7 +438,7 @@ static void match__that_fits_everything__is_not_specific(void **state)
 	}
 }
 
-/* ---- explained ----------------------------------------------------------------------------------------- */
+/* ---- explained ------------------------------------------------------------ */
 
 static void match__that_does_not_hold__says_why(void **state)
 {
@@ -479,7 +479,7 @@ static void match__that_does_not_hold__says_why(void **state)
 	}
 }
 
-/* ---- hostile ------------------------------------------------------------------------------------------- */
+/* ---- hostile ------------------------------------------------------------ */
 
 static double cpu_ms(void)
 {
