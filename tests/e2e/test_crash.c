@@ -107,7 +107,7 @@ static void kill_9__while_alerts_stream_in__loses_nothing_and_says_nothing_twice
 	printf("seed %u\n", seed);
 	srandom(seed);
 	/* Slack answers late, so that a kill finds words on their way. */
-	world_fault(w, "{\"method\":\"chat.postMessage\",\"delay_ms\":20}");
+	world_fault(w, "{\"method\":\"chat.postMessage\",\"delay_ms\":20,\"times\":-1}");
 	assert_int_equal(world_http(w, "POST", "/v1/announcements", WORLD_CI,
 	    "{\"match\":[\"host=web-*\",\"actor=deploy\"],\"for\":\"1h\",\"max\":1000,\"because\":\"deploy\"}", NULL)->status, 201);
 	for (int s = 0; s < SENDERS; s++)
