@@ -279,11 +279,12 @@ struct alert *storage_alert_by_key(struct storage *storage, const char *dedup_ke
 
 	if (dedup_key == NULL)
 		return NULL;
-	/* Each status is one seek in alerts_key. */
+	/* Of the unresolved there are few, of the others there may be any number: each status is one seek in alerts_key. */
 	sql_open(&sql, storage,
-	    unresolved ? FROM_ALERTS "WHERE id = max(" NEWEST("0") ", " NEWEST("1") ", " NEWEST("3") ")"
-		       : FROM_ALERTS "WHERE id = max(" NEWEST("0") ", " NEWEST("1") ", " NEWEST("2") ", " NEWEST(
-			     "3") ", " NEWEST("4") ")",
+	    unresolved
+		? FROM_ALERTS "WHERE id = (SELECT max(id) FROM alerts WHERE dedup_key = ?1 AND status IN (0, 1, 3))"
+		: FROM_ALERTS "WHERE id = max(" NEWEST("0") ", " NEWEST("1") ", " NEWEST("2") ", " NEWEST("3") ", " NEWEST(
+		      "4") ")",
 	    NULL);
 	sql_put_text(&sql, dedup_key);
 	return first_alert(&sql);

@@ -23,12 +23,13 @@
 #define CACHE_KIB 16384              /* of pages in memory */
 #define CHECKPOINT_PAGES 2000        /* of 4 KiB: the log goes back into the database every 8 MiB */
 #define WAL_KEPT_MAX (64 << 20)      /* bytes that the log's file keeps after a burst */
+#define UNDO_BYTES (1 << 20)         /* what undoing one event may take in memory */
 #define BUSY_MS 250                  /* how long a foreign lock may hold the loop */
 #define BUSY_OPEN_MS 5000            /* the same while opening: nobody waits for us yet */
 #define APPLICATION_ID 0x48445355    /* as in 001_facts.sql: the file is headsup's */
 #define AUDIT_ROW_MAX (1 << 20)      /* bytes of one audit row in its canonical form */
 #define DUE_MAX 1000                 /* words looked at in one go, whatever the caller asks */
-#define SWEEP_MAX 1000               /* alerts removed in one step, whatever the caller asks */
+#define SWEEP_MAX 200                /* alerts removed in one step, whatever the caller asks */
 
 struct statement {
 	const char *text; /* its address is the key: statements are literals */
