@@ -91,7 +91,7 @@ slack() { # ACTION JSON: a person does something in Slack
 	curl -sf "${control}$1" -H 'Content-Type: application/json' -d "$2" >"$dir/slack.json" || fail "Slack: $1 $2"
 }
 channel() {
-	printf '\n%s%s%s\n' "$bold" "$1" "$plain"
+	echo
 	curl -sf "${control}render?color=$color&channel=$(printf %s "$1" | sed 's/#/%23/')" | sed 's/^/  /'
 }
 
@@ -122,8 +122,7 @@ ts=$(alert "$first" | sed -n 's/.*"ts":"\([0-9.]*\)".*/\1/p' | head -n 1)
 slack press "{\"user\":\"U0BOB\",\"channel\":\"#security-urgent\",\"ts\":\"$ts\",\"action_id\":\"alert_ack\"}"
 until_alert "$first" '"status":"acknowledged"' 'the ack did not reach PagerDuty'
 channel '#security-urgent'
-printf '\n%sPagerDuty%s\n' "$bold" "$plain"
-curl -sf "${control}render?pagerduty=1&color=$color" | sed 's/^/  /'
+curl -sf "${control}render?pagerduty=1&color=$color" | sed -n '/PagerDuty/,$p' | sed 's/^/  /'
 
 [ -z "${HEADSUP_DEMO_ONCE:-}" ] || exit 0
 cat <<TEXT

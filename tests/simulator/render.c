@@ -25,6 +25,7 @@ struct paint {
 static const struct {
 	const char *name, *glyph;
 } emoji[] = {
+    {"large_red_square", "🟥"}, {"large_yellow_square", "🟨"}, {"large_green_square", "🟩"}, {"white_large_square", "⬜"}, {"large_purple_square", "🟪"},
     {"red_circle", "🔴"}, {"large_orange_circle", "🟠"}, {"orange_circle", "🟠"}, {"large_yellow_circle", "🟡"}, {"yellow_circle", "🟡"},
     {"large_blue_circle", "🔵"}, {"blue_circle", "🔵"}, {"large_green_circle", "🟢"}, {"white_circle", "⚪"}, {"black_circle", "⚫"},
     {"white_check_mark", "✅"}, {"heavy_check_mark", "✔"}, {"eyes", "👀"}, {"rotating_light", "🚨"}, {"warning", "⚠"}, {"mega", "📣"},
