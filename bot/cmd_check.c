@@ -33,7 +33,8 @@ int cmd_check(int argc, char **argv)
 		return 1;
 	}
 	if (warnings > 0)
-		printf("%s: ok, with %d %s\n", path, warnings, warnings == 1 ? "warning" : "warnings");
+		printf(
+		    "%s: ok, with %d %s\n", path, warnings, warnings == 1 ? "warning" : "warnings");
 	else
 		printf("%s: ok\n", path);
 	config_free(config);

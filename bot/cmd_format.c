@@ -18,7 +18,8 @@
 static int usage(void)
 {
 	fputs("usage: headsup format FORMAT SAMPLE\n"
-	      "FORMAT is a name or a path (./mine.yaml), SAMPLE a file, - is standard input. Built in:",
+	      "FORMAT is a name or a path (./mine.yaml), SAMPLE a file, - is standard input. Built "
+	      "in:",
 	    stderr);
 	for (const char *const *name = format_names(); *name != NULL; name++)
 		fprintf(stderr, " %s", *name);
@@ -115,7 +116,8 @@ static void print_alert(const struct alert *alert)
 }
 
 /* True when nothing in it was bad. */
-static bool print_result(const struct format *format, const char *path, const struct format_result *result)
+static bool print_result(
+    const struct format *format, const char *path, const struct format_result *result)
 {
 	size_t bad = 0;
 
@@ -161,7 +163,8 @@ int cmd_format(int argc, char **argv)
 		format_free(format);
 		return 1;
 	}
-	good = format_read(format, text, len, format_name(format), true, (int64_t)time(NULL), &result, &err);
+	good = format_read(
+	    format, text, len, format_name(format), true, (int64_t)time(NULL), &result, &err);
 	if (good)
 		good = print_result(format, argv[2], &result);
 	else

@@ -38,7 +38,8 @@ static const char *said(const struct yaml_node *node, char space[SAID_MAX])
 }
 
 /* Puts the variable at **AT ("${NAME}") into OUT and moves behind it. */
-static bool put_variable(struct check *check, const struct yaml_node *node, const char **at, struct buf *out)
+static bool put_variable(
+    struct check *check, const struct yaml_node *node, const char **at, struct buf *out)
 {
 	const char *name = *at + 2, *end = name;
 	char copy[128];
@@ -46,8 +47,11 @@ static bool put_variable(struct check *check, const struct yaml_node *node, cons
 
 	while (isalnum((unsigned char)*end) || *end == '_')
 		end++;
-	if (end == name || *end != '}' || isdigit((unsigned char)*name) || (size_t)(end - name) >= sizeof(copy)) {
-		yaml_mistake(check->yaml, node, "\"${\" begins a variable of the environment: ${NAME}; write $${ for \"${\" itself");
+	if (end == name || *end != '}' || isdigit((unsigned char)*name) ||
+	    (size_t)(end - name) >= sizeof(copy)) {
+		yaml_mistake(check->yaml, node,
+		    "\"${\" begins a variable of the environment: ${NAME}; write $${ for \"${\" "
+		    "itself");
 		return false;
 	}
 	memcpy(copy, name, (size_t)(end - name));
@@ -73,7 +77,9 @@ char *check_text(struct check *check, const struct yaml_node *node, const char *
 		return NULL;
 	}
 	if (yaml_is_null(node)) {
-		yaml_mistake(check->yaml, node, "%s has no value; give it one or leave it out (a # begins a comment: quote it)", what);
+		yaml_mistake(check->yaml, node,
+		    "%s has no value; give it one or leave it out (a # begins a comment: quote it)",
+		    what);
 		return NULL;
 	}
 	buf_init(&out, VALUE_MAX);
@@ -108,7 +114,8 @@ char *check_text(struct check *check, const struct yaml_node *node, const char *
 	return text;
 }
 
-int check_word(struct check *check, const struct yaml_node *node, const char *what, const char *const *names)
+int check_word(
+    struct check *check, const struct yaml_node *node, const char *what, const char *const *names)
 {
 	char *text = check_text(check, node, what), space[SAID_MAX];
 	struct buf list;
@@ -123,8 +130,8 @@ int check_word(struct check *check, const struct yaml_node *node, const char *wh
 			found = i;
 	}
 	if (found < 0)
-		yaml_mistake(check->yaml, node, "%s cannot be \"%s\"; it is one of %s", what, said(node, space),
-		    buf_text(&list));
+		yaml_mistake(check->yaml, node, "%s cannot be \"%s\"; it is one of %s", what,
+		    said(node, space), buf_text(&list));
 	buf_fini(&list);
 	free(text);
 	return found;
@@ -141,7 +148,8 @@ static bool read_number(const char *text, double *value)
 	return *end == '\0' && errno == 0 && isfinite(*value);
 }
 
-static void read_count(struct check *check, const struct yaml_node *node, const struct key *key, int64_t *into)
+static void read_count(
+    struct check *check, const struct yaml_node *node, const struct key *key, int64_t *into)
 {
 	char *text = check_text(check, node, key->name), space[SAID_MAX], *end;
 	long long value;
@@ -151,16 +159,18 @@ static void read_count(struct check *check, const struct yaml_node *node, const 
 	errno = 0;
 	value = strtoll(text, &end, 10);
 	if (strspn(text, "0123456789") != strlen(text) || *end != '\0' || errno != 0)
-		yaml_mistake(check->yaml, node, "%s is a whole number, not \"%s\"", key->name, said(node, space));
+		yaml_mistake(check->yaml, node, "%s is a whole number, not \"%s\"", key->name,
+		    said(node, space));
 	else if (value < key->min || value > key->max)
-		yaml_mistake(check->yaml, node, "%s is from %lld to %lld", key->name, (long long)key->min,
-		    (long long)key->max);
+		yaml_mistake(check->yaml, node, "%s is from %lld to %lld", key->name,
+		    (long long)key->min, (long long)key->max);
 	else
 		*into = value;
 	free(text);
 }
 
-static void read_rate(struct check *check, const struct yaml_node *node, const char *what, double *into)
+static void read_rate(
+    struct check *check, const struct yaml_node *node, const char *what, double *into)
 {
 	char *text = check_text(check, node, what), space[SAID_MAX];
 	double value;
@@ -168,13 +178,15 @@ static void read_rate(struct check *check, const struct yaml_node *node, const c
 	if (text == NULL)
 		return;
 	if (!read_number(text, &value) || value <= 0)
-		yaml_mistake(check->yaml, node, "%s is a number above 0, not \"%s\"", what, said(node, space));
+		yaml_mistake(check->yaml, node, "%s is a number above 0, not \"%s\"", what,
+		    said(node, space));
 	else
 		*into = value;
 	free(text);
 }
 
-static void read_duration(struct check *check, const struct yaml_node *node, const char *what, int64_t *into)
+static void read_duration(
+    struct check *check, const struct yaml_node *node, const char *what, int64_t *into)
 {
 	char *text = check_text(check, node, what), space[SAID_MAX];
 	struct error err = {0};
@@ -184,15 +196,18 @@ static void read_duration(struct check *check, const struct yaml_node *node, con
 		return;
 	if (!duration_parse(text, &value, &err))
 		yaml_mistake(check->yaml, node, "%s: %s", what,
-		    has_variable(node->text) ? "what the environment holds is no duration" : err.text);
+		    has_variable(node->text) ? "what the environment holds is no duration"
+					     : err.text);
 	else if (value <= 0)
-		yaml_mistake(check->yaml, node, "%s is longer than \"%s\"", what, said(node, space));
+		yaml_mistake(
+		    check->yaml, node, "%s is longer than \"%s\"", what, said(node, space));
 	else
 		*into = value;
 	free(text);
 }
 
-static void read_flag(struct check *check, const struct yaml_node *node, const char *what, bool *into)
+static void read_flag(
+    struct check *check, const struct yaml_node *node, const char *what, bool *into)
 {
 	static const char *const words[] = {"false", "true", NULL};
 	int word = check_word(check, node, what, words);
@@ -293,11 +308,14 @@ bool url_is_taken(const char *url, const char *schemes, char *why, size_t size)
 	memcpy(name, host, len);
 	name[len] = '\0';
 	if (!scheme_is_one_of(url, scheme_len, "https wss") && !host_is_loopback(name))
-		return why_not(why, size, "without TLS only on loopback (127.0.0.1, ::1, localhost); elsewhere https:// (or wss://)");
+		return why_not(why, size,
+		    "without TLS only on loopback (127.0.0.1, ::1, localhost); elsewhere https:// "
+		    "(or wss://)");
 	return true;
 }
 
-static void read_url(struct check *check, const struct yaml_node *node, const char *what, char **into)
+static void read_url(
+    struct check *check, const struct yaml_node *node, const char *what, char **into)
 {
 	char *text = check_text(check, node, what), why[256];
 
@@ -317,7 +335,8 @@ static void read_url(struct check *check, const struct yaml_node *node, const ch
 
 /* ---- files and secrets ---------------------------------------------------------------------------------- */
 
-static void read_path(struct check *check, const struct yaml_node *node, const char *what, char **into)
+static void read_path(
+    struct check *check, const struct yaml_node *node, const char *what, char **into)
 {
 	char *text = check_text(check, node, what), *path;
 
@@ -334,7 +353,8 @@ static void read_path(struct check *check, const struct yaml_node *node, const c
 	*into = path;
 }
 
-static bool secret_is_clean(struct check *check, const struct yaml_node *node, const char *what, const char *secret)
+static bool secret_is_clean(
+    struct check *check, const struct yaml_node *node, const char *what, const char *secret)
 {
 	for (const unsigned char *c = (const unsigned char *)secret; *c != '\0'; c++) {
 		if (*c > ' ' && *c != 0x7f)
@@ -345,7 +365,8 @@ static bool secret_is_clean(struct check *check, const struct yaml_node *node, c
 	return true;
 }
 
-static void warn_of_weak(struct check *check, const struct yaml_node *node, const char *what, const char *secret)
+static void warn_of_weak(
+    struct check *check, const struct yaml_node *node, const char *what, const char *secret)
 {
 	size_t len = strlen(secret);
 	bool seen[256] = {false};
@@ -356,13 +377,16 @@ static void warn_of_weak(struct check *check, const struct yaml_node *node, cons
 		seen[(unsigned char)secret[i]] = true;
 	}
 	if (len < SECRET_WEAK_BELOW || different < 6)
-		yaml_warning(check->yaml, node, "%s is weak: anyone may guess it; `openssl rand -hex 24` makes a good one",
+		yaml_warning(check->yaml, node,
+		    "%s is weak: anyone may guess it; `openssl rand -hex 24` makes a good one",
 		    what);
 }
 
-static void read_secret(struct check *check, const struct yaml_node *node, const struct key *key, char **into)
+static void read_secret(
+    struct check *check, const struct yaml_node *node, const struct key *key, char **into)
 {
-	bool is_literal = node->kind != YAML_TEXT || (!yaml_is_null(node) && !has_variable(node->text));
+	bool is_literal =
+	    node->kind != YAML_TEXT || (!yaml_is_null(node) && !has_variable(node->text));
 	char *text;
 
 	if (node->kind != YAML_TEXT || strncmp(node->text, "${", 2) != 0 ||
@@ -373,7 +397,8 @@ static void read_secret(struct check *check, const struct yaml_node *node, const
 		return;
 	if (!secret_is_clean(check, node, key->name, text) || strlen(text) > SECRET_MAX) {
 		if (strlen(text) > SECRET_MAX)
-			yaml_mistake(check->yaml, node, "%s is longer than %d bytes", key->name, SECRET_MAX);
+			yaml_mistake(
+			    check->yaml, node, "%s is longer than %d bytes", key->name, SECRET_MAX);
 		explicit_bzero(text, strlen(text));
 		free(text);
 		return;
@@ -385,8 +410,8 @@ static void read_secret(struct check *check, const struct yaml_node *node, const
 	*into = text;
 }
 
-static void read_secret_file(struct check *check, const struct yaml_node *node, const struct key *key,
-    const char *what, char **into)
+static void read_secret_file(struct check *check, const struct yaml_node *node,
+    const struct key *key, const char *what, char **into)
 {
 	char *path = NULL, *text;
 	struct error err = {0};
@@ -403,13 +428,15 @@ static void read_secret_file(struct check *check, const struct yaml_node *node, 
 		return;
 	}
 	if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077) != 0)
-		yaml_warning(check->yaml, node, "%s can be read by others (mode %04o); chmod 600 it", what,
+		yaml_warning(check->yaml, node,
+		    "%s can be read by others (mode %04o); chmod 600 it", what,
 		    (unsigned)(st.st_mode & 07777));
 	free(path);
 	while (len > 0 && strchr("\r\n", text[len - 1]))
 		text[--len] = '\0';
 	if (len == 0 || strlen(text) != len) {
-		yaml_mistake(check->yaml, node, "%s: there is %s in it", what, len == 0 ? "nothing" : "a NUL");
+		yaml_mistake(check->yaml, node, "%s: there is %s in it", what,
+		    len == 0 ? "nothing" : "a NUL");
 	} else if (secret_is_clean(check, node, what, text)) {
 		if (key->kind == KEY_OWN_SECRET)
 			warn_of_weak(check, node, what, text);
@@ -428,7 +455,8 @@ static bool is_secret_kind(enum key_kind kind)
 	return kind == KEY_SECRET || kind == KEY_OWN_SECRET;
 }
 
-static void read_value(struct check *check, const struct yaml_node *node, const struct key *key, void *into)
+static void read_value(
+    struct check *check, const struct yaml_node *node, const struct key *key, void *into)
 {
 	void *at = (char *)into + key->offset;
 
@@ -479,7 +507,8 @@ static const struct key *find_key(const struct key *keys, const char *name, bool
 		if (strcmp(key->name, name) == 0)
 			return key;
 		if (is_secret_kind(key->kind) && len == strlen(key->name) + 5 &&
-		    strncmp(name, key->name, len - 5) == 0 && strcmp(name + len - 5, "_file") == 0) {
+		    strncmp(name, key->name, len - 5) == 0 &&
+		    strcmp(name + len - 5, "_file") == 0) {
 			*is_file = true;
 			return key;
 		}
@@ -487,8 +516,8 @@ static const struct key *find_key(const struct key *keys, const char *name, bool
 	return NULL;
 }
 
-static void tell_unknown(struct check *check, const struct yaml_node *key, const struct yaml_node *value,
-    const char *what, const struct key *keys)
+static void tell_unknown(struct check *check, const struct yaml_node *key,
+    const struct yaml_node *value, const char *what, const struct key *keys)
 {
 	const char *names[64];
 	char *made[64], copy[65];
@@ -506,21 +535,24 @@ static void tell_unknown(struct check *check, const struct yaml_node *key, const
 	snprintf(copy, sizeof(copy), "%s", key->text);
 	nearest = nearest_name(copy, names, count);
 	if (nearest != NULL) {
-		yaml_mistake(check->yaml, key, "%s has no \"%s\"; did you mean %s?", what, copy, nearest);
+		yaml_mistake(
+		    check->yaml, key, "%s has no \"%s\"; did you mean %s?", what, copy, nearest);
 	} else {
 		struct buf list;
 
 		buf_init(&list, 900);
 		for (size_t i = 0; i < count; i++)
 			buf_printf(&list, " %s", names[i]);
-		yaml_mistake(check->yaml, key, "%s has no \"%s\"; it has%s", what, copy, buf_text(&list));
+		yaml_mistake(
+		    check->yaml, key, "%s has no \"%s\"; it has%s", what, copy, buf_text(&list));
 		buf_fini(&list);
 	}
 	while (made_count > 0)
 		free(made[--made_count]);
 }
 
-bool check_section(struct check *check, const struct yaml_node *map, const char *what, const struct key *keys, void *into)
+bool check_section(struct check *check, const struct yaml_node *map, const char *what,
+    const struct key *keys, void *into)
 {
 	bool is_file;
 
@@ -539,8 +571,8 @@ bool check_section(struct check *check, const struct yaml_node *map, const char 
 			continue;
 		}
 		if (is_file && yaml_get(map, key->name) != NULL)
-			yaml_mistake(check->yaml, map->keys[i], "either %s or %s, not both", key->name,
-			    map->keys[i]->text);
+			yaml_mistake(check->yaml, map->keys[i], "either %s or %s, not both",
+			    key->name, map->keys[i]->text);
 		if (is_file)
 			read_secret_file(check, map->items[i], key, map->keys[i]->text,
 			    (char **)((char *)into + key->offset));
@@ -565,7 +597,8 @@ void check_list(struct check *check, const struct yaml_node *node, const char *w
 		return;
 	if (node->kind != YAML_LIST) {
 		yaml_hide(check->yaml, node);
-		yaml_mistake(check->yaml, node, "%s is a list: [ … ], or lines that begin with a dash", what);
+		yaml_mistake(check->yaml, node,
+		    "%s is a list: [ … ], or lines that begin with a dash", what);
 		return;
 	}
 	if (node->count > LIST_MAX) {

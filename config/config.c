@@ -20,9 +20,9 @@
 #define AT(type, field) .offset = offsetof(struct type, field)
 
 /* Room for one more in an array of the configuration; the new one is all zero. */
-#define GROW(array, count) \
+#define GROW(array, count)                                                \
 	((array) = xreallocarray((array), (count) + 1, sizeof(*(array))), \
-	 memset(&(array)[(count)], 0, sizeof(*(array))), &(array)[(count)++])
+	    memset(&(array)[(count)], 0, sizeof(*(array))), &(array)[(count)++])
 
 /* ---- words ---------------------------------------------------------------------------------------------- */
 
@@ -58,7 +58,8 @@ static bool email_is_good(const char *email)
 {
 	const char *at = strchr(email, '@');
 
-	return at != NULL && at != email && at[1] != '\0' && strchr(at + 1, '@') == NULL && strpbrk(email, " \t\r\n<>,;\"") == NULL;
+	return at != NULL && at != email && at[1] != '\0' && strchr(at + 1, '@') == NULL &&
+	       strpbrk(email, " \t\r\n<>,;\"") == NULL;
 }
 
 /* Reads a name into *INTO, when it is a good one. */
@@ -72,11 +73,14 @@ static void read_name(struct check *check, const struct yaml_node *node, char **
 		return;
 	}
 	if (text != NULL)
-		yaml_mistake(check->yaml, node, "a name is letters, digits, dashes, dots and underscores, at most %d", NAME_MAX_LEN);
+		yaml_mistake(check->yaml, node,
+		    "a name is letters, digits, dashes, dots and underscores, at most %d",
+		    NAME_MAX_LEN);
 	free(text);
 }
 
-static void read_email(struct check *check, const struct yaml_node *node, const char *what, char **into)
+static void read_email(
+    struct check *check, const struct yaml_node *node, const char *what, char **into)
 {
 	char *text = check_text(check, node, what);
 
@@ -86,7 +90,8 @@ static void read_email(struct check *check, const struct yaml_node *node, const 
 		return;
 	}
 	if (text != NULL)
-		yaml_mistake(check->yaml, node, "%s is an e-mail address, like headsup@example.com", what);
+		yaml_mistake(
+		    check->yaml, node, "%s is an e-mail address, like headsup@example.com", what);
 	free(text);
 }
 
@@ -152,7 +157,8 @@ static void read_listen(struct check *check, const struct yaml_node *node, void 
 	char *text = check_text(check, node, "listen");
 
 	if (text != NULL && !split_listen(text, &config->listen_host, &config->listen_port))
-		yaml_mistake(check->yaml, node, "listen is ADDRESS:PORT, like 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080");
+		yaml_mistake(check->yaml, node,
+		    "listen is ADDRESS:PORT, like 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080");
 	free(text);
 }
 
@@ -164,9 +170,14 @@ static void read_store(struct check *check, const struct yaml_node *node, void *
 	if (text == NULL)
 		return;
 	if (text_prefix(text, "postgresql:") || text_prefix(text, "postgres:"))
-		yaml_mistake(check->yaml, node, "store: this version of headsup keeps its data in SQLite: sqlite:///var/lib/headsup/headsup.db");
-	else if (strcmp(text, "sqlite::memory:") != 0 && (!text_prefix(text, "sqlite:///") || text[10] == '\0'))
-		yaml_mistake(check->yaml, node, "store is sqlite:// and an absolute path, like sqlite:///var/lib/headsup/headsup.db");
+		yaml_mistake(check->yaml, node,
+		    "store: this version of headsup keeps its data in SQLite: "
+		    "sqlite:///var/lib/headsup/headsup.db");
+	else if (strcmp(text, "sqlite::memory:") != 0 &&
+		 (!text_prefix(text, "sqlite:///") || text[10] == '\0'))
+		yaml_mistake(check->yaml, node,
+		    "store is sqlite:// and an absolute path, like "
+		    "sqlite:///var/lib/headsup/headsup.db");
 	else
 		replace_text(&config->store, text);
 	free(text);
@@ -177,7 +188,9 @@ static void warn_of_readable(struct check *check, const struct yaml_node *node, 
 	struct stat st;
 
 	if (path != NULL && stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077) != 0)
-		yaml_warning(check->yaml, node, "key_file can be read by others (mode %04o); chmod 600 it", (unsigned)(st.st_mode & 07777));
+		yaml_warning(check->yaml, node,
+		    "key_file can be read by others (mode %04o); chmod 600 it",
+		    (unsigned)(st.st_mode & 07777));
 }
 
 static void read_tls(struct check *check, const struct yaml_node *node, void *into)
@@ -207,7 +220,8 @@ static void read_proxy(struct check *check, const struct yaml_node *node, void *
 	/* A user and password may stand before the @: hidden from excerpts by their looks, and checked without. */
 	host = strstr(text, "://");
 	at = host ? memchr(host, '@', strcspn(host + 3, "/?#") + 3) : NULL;
-	bare = at != NULL ? xasprintf("%.*s%s", (int)(host + 3 - text), text, at + 1) : xstrdup(text);
+	bare =
+	    at != NULL ? xasprintf("%.*s%s", (int)(host + 3 - text), text, at + 1) : xstrdup(text);
 	with_s = text_prefix(bare, "http://") ? xasprintf("https%s", bare + 4) : xstrdup(bare);
 	if (!url_is_taken(with_s, "https", why, sizeof(why)))
 		yaml_mistake(check->yaml, node, "proxy is like http://proxy.example.com:3128");
@@ -269,7 +283,8 @@ static void read_slack_command(struct check *check, const struct yaml_node *node
 	size_t len = text ? strlen(text) : 0;
 
 	/* api.slack.com/interactivity/slash-commands: a slash, no blanks, 32 characters at most */
-	if (text != NULL && (text[0] != '/' || len < 2 || len > 32 || strpbrk(text + 1, "/ \t\r\n") != NULL || text_has_invisible(text)))
+	if (text != NULL && (text[0] != '/' || len < 2 || len > 32 ||
+				strpbrk(text + 1, "/ \t\r\n") != NULL || text_has_invisible(text)))
 		yaml_mistake(check->yaml, node, "command is a slash and a word, like /headsup");
 	else if (text != NULL)
 		replace_text(&slack->command, text);
@@ -297,13 +312,17 @@ static void read_slack(struct check *check, const struct yaml_node *node, void *
 	if (!check_section(check, node, "slack", keys, slack))
 		return;
 	read_slash(&slack->api_url, true);
-	if (!slack->is_rtm && yaml_get(node, "app_token") == NULL && yaml_get(node, "app_token_file") == NULL)
-		yaml_mistake(check->yaml, node, "slack lacks app_token, which mode: socket needs (it begins with xapp-)");
+	if (!slack->is_rtm && yaml_get(node, "app_token") == NULL &&
+	    yaml_get(node, "app_token_file") == NULL)
+		yaml_mistake(check->yaml, node,
+		    "slack lacks app_token, which mode: socket needs (it begins with xapp-)");
 	if (slack->app_token != NULL && text_prefix(slack->app_token, "xoxb-"))
-		yaml_mistake(check->yaml, yaml_get(node, "app_token") ? yaml_get(node, "app_token") : node,
+		yaml_mistake(check->yaml,
+		    yaml_get(node, "app_token") ? yaml_get(node, "app_token") : node,
 		    "app_token is a bot's token; the app's begins with xapp-");
 	if (slack->bot_token != NULL && text_prefix(slack->bot_token, "xapp-"))
-		yaml_mistake(check->yaml, yaml_get(node, "bot_token") ? yaml_get(node, "bot_token") : node,
+		yaml_mistake(check->yaml,
+		    yaml_get(node, "bot_token") ? yaml_get(node, "bot_token") : node,
 		    "bot_token is an app's token; the bot's begins with xoxb-");
 }
 
@@ -311,7 +330,8 @@ static void warn_of_key(struct check *check, const struct yaml_node *map, const 
 {
 	/* developer.pagerduty.com/docs/events-api-v2/trigger-events: an integration key has 32 characters */
 	if (key != NULL && strlen(key) != 32)
-		yaml_warning(check->yaml, yaml_get(map, "routing_key") ? yaml_get(map, "routing_key") : map,
+		yaml_warning(check->yaml,
+		    yaml_get(map, "routing_key") ? yaml_get(map, "routing_key") : map,
 		    "routing_key is not 32 characters long, as PagerDuty's are");
 }
 
@@ -328,7 +348,8 @@ static void read_dedup_prefix(struct check *check, const struct yaml_node *node,
 	if (text != NULL && name_is_good(text))
 		replace_text(&pagerduty->dedup_prefix, text);
 	else if (text != NULL)
-		yaml_mistake(check->yaml, node, "dedup_prefix is a word of letters, digits, dashes, dots and underscores");
+		yaml_mistake(check->yaml, node,
+		    "dedup_prefix is a word of letters, digits, dashes, dots and underscores");
 	free(text);
 }
 
@@ -357,7 +378,9 @@ static void read_pagerduty(struct check *check, const struct yaml_node *node, vo
 	read_slash(&pagerduty->api_url, false);
 	warn_of_key(check, node, pagerduty->routing_key);
 	if (pagerduty->api_token != NULL && pagerduty->from == NULL)
-		yaml_warning(check->yaml, node, "pagerduty has no from: what people do who have no e-mail in people cannot be done in PagerDuty");
+		yaml_warning(check->yaml, node,
+		    "pagerduty has no from: what people do who have no e-mail in people cannot be "
+		    "done in PagerDuty");
 }
 
 /* ---- sources, tokens ------------------------------------------------------------------------------------ */
@@ -398,11 +421,14 @@ static void read_source(struct check *check, const struct yaml_node *node, void 
 
 	if (!check_section(check, node, "a source", keys, source))
 		return;
-	if (yaml_get(node, "token") == NULL && yaml_get(node, "token_file") == NULL && yaml_get(node, "secret") == NULL &&
-	    yaml_get(node, "secret_file") == NULL)
-		yaml_mistake(check->yaml, node, "a source proves itself by a token or by the secret of its signature: give one");
+	if (yaml_get(node, "token") == NULL && yaml_get(node, "token_file") == NULL &&
+	    yaml_get(node, "secret") == NULL && yaml_get(node, "secret_file") == NULL)
+		yaml_mistake(check->yaml, node,
+		    "a source proves itself by a token or by the secret of its signature: give "
+		    "one");
 	if (source->burst > 0 && source->rate <= 0 && yaml_get(node, "rate") == NULL)
-		yaml_warning(check->yaml, yaml_key(node, "burst"), "burst does nothing without rate");
+		yaml_warning(
+		    check->yaml, yaml_key(node, "burst"), "burst does nothing without rate");
 	if (source->burst == 0 && source->rate > 0)
 		source->burst = source->rate < COUNT_MAX ? (int64_t)ceil(source->rate) : COUNT_MAX;
 }
@@ -419,7 +445,8 @@ static void read_token_name(struct check *check, const struct yaml_node *node, v
 
 static void read_may_word(struct check *check, const struct yaml_node *node, void *into)
 {
-	static const char *const words[] = {"send", "read", "act", "announce", "announce_for", NULL};
+	static const char *const words[] = {
+	    "send", "read", "act", "announce", "announce_for", NULL};
 	struct token_config *token = into;
 	int word = check_word(check, node, "may", words);
 
@@ -505,22 +532,26 @@ static void read_route_channel(struct check *check, const struct yaml_node *node
 	char *text;
 
 	if (yaml_is_null(node)) {
-		yaml_mistake(check->yaml, node, "channel has no value: a # begins a comment, so quote it: \"#security-alerts\"");
+		yaml_mistake(check->yaml, node,
+		    "channel has no value: a # begins a comment, so quote it: "
+		    "\"#security-alerts\"");
 		return;
 	}
 	text = check_text(check, node, "channel");
 	if (text == NULL)
 		return;
-	if (text[0] == '#' ? strlen(text) >= 2 && strlen(text) <= 81 && strpbrk(text + 1, " \t\r\n#@,<>") == NULL &&
-	        !text_has_invisible(text)
-	                   : slack_id_is_good(text, "CGD")) {
+	if (text[0] == '#'
+		? strlen(text) >= 2 && strlen(text) <= 81 &&
+		      strpbrk(text + 1, " \t\r\n#@,<>") == NULL && !text_has_invisible(text)
+		: slack_id_is_good(text, "CGD")) {
 		free(route->channel);
 		free(route->name);
 		route->channel = text;
 		route->name = xstrdup(text[0] == '#' ? text + 1 : text);
 		return;
 	}
-	yaml_mistake(check->yaml, node, "channel is a name like \"#security-alerts\" or an id like C0123ABCD");
+	yaml_mistake(check->yaml, node,
+	    "channel is a name like \"#security-alerts\" or an id like C0123ABCD");
 	free(text);
 }
 
@@ -545,7 +576,8 @@ static void read_page(struct check *check, const struct yaml_node *node, void *i
 
 	route->pages = true;
 	if (yaml_is_null(node))
-		yaml_mistake(check->yaml, node, "page has no value; page: {} pages with pagerduty.routing_key");
+		yaml_mistake(check->yaml, node,
+		    "page has no value; page: {} pages with pagerduty.routing_key");
 	else if (check_section(check, node, "page", keys, route))
 		warn_of_key(check, node, route->routing_key);
 }
@@ -572,7 +604,8 @@ static bool route_has_match(const struct yaml_node *node)
 {
 	const struct yaml_node *match = yaml_get(node, "match");
 
-	return match != NULL && !yaml_is_null(match) && !(match->kind == YAML_LIST && match->count == 0);
+	return match != NULL && !yaml_is_null(match) &&
+	       !(match->kind == YAML_LIST && match->count == 0);
 }
 
 static void read_routes(struct check *check, const struct yaml_node *node, void *into)
@@ -581,15 +614,20 @@ static void read_routes(struct check *check, const struct yaml_node *node, void 
 	if (node->kind != YAML_LIST || node->count == 0)
 		return;
 	for (size_t i = 0; i + 1 < node->count; i++) {
-		const struct yaml_node *route = node->items[i], *goes_on = yaml_get(route, "continue");
+		const struct yaml_node *route = node->items[i],
+				       *goes_on = yaml_get(route, "continue");
 
 		if (route->kind == YAML_MAP && !route_has_match(route) &&
-		    (goes_on == NULL || goes_on->kind != YAML_TEXT || strcmp(goes_on->text, "true") != 0))
-			yaml_mistake(check->yaml, route, "a route without match takes everything, so those after it are never reached; it comes last");
+		    (goes_on == NULL || goes_on->kind != YAML_TEXT ||
+			strcmp(goes_on->text, "true") != 0))
+			yaml_mistake(check->yaml, route,
+			    "a route without match takes everything, so those after it are never "
+			    "reached; it comes last");
 	}
 	if (route_has_match(node->items[node->count - 1]))
 		yaml_mistake(check->yaml, node->items[node->count - 1],
-		    "the last route has no match: it takes everything else, so that no alert is lost; add - {channel: \"#security-alerts\"}");
+		    "the last route has no match: it takes everything else, so that no alert is "
+		    "lost; add - {channel: \"#security-alerts\"}");
 }
 
 /* ---- people, hours, policy ------------------------------------------------------------------------------ */
@@ -602,7 +640,8 @@ static void read_person_slack(struct check *check, const struct yaml_node *node,
 	if (text != NULL && slack_id_is_good(text, "UW"))
 		replace_text(&person->slack, text);
 	else if (text != NULL)
-		yaml_mistake(check->yaml, node, "slack is a user's id, like U0123ABCD (in Slack: profile, …, Copy member ID)");
+		yaml_mistake(check->yaml, node,
+		    "slack is a user's id, like U0123ABCD (in Slack: profile, …, Copy member ID)");
 	free(text);
 }
 
@@ -619,7 +658,8 @@ static void read_login(struct check *check, const struct yaml_node *node, void *
 	if (text == NULL)
 		return;
 	if (text_has_invisible(text) || strpbrk(text, "*?") != NULL) {
-		yaml_mistake(check->yaml, node, "a login is a name as hosts write it, without * and ?");
+		yaml_mistake(
+		    check->yaml, node, "a login is a name as hosts write it, without * and ?");
 		free(text);
 		return;
 	}
@@ -714,14 +754,16 @@ static void read_days(struct check *check, const struct yaml_node *node, void *i
 		read_day(check, node, into);
 }
 
-static void read_minute(struct check *check, const struct yaml_node *node, const char *what, int *into)
+static void read_minute(
+    struct check *check, const struct yaml_node *node, const char *what, int *into)
 {
 	char *text = check_text(check, node, what);
 	int hour, minute;
 
 	if (text == NULL)
 		return;
-	if (strlen(text) != 5 || text[2] != ':' || strspn(text, "0123456789:") != 5 || strchr(text + 3, ':') != NULL) {
+	if (strlen(text) != 5 || text[2] != ':' || strspn(text, "0123456789:") != 5 ||
+	    strchr(text + 3, ':') != NULL) {
 		yaml_mistake(check->yaml, node, "%s is a time of day, like \"08:00\"", what);
 		free(text);
 		return;
@@ -753,7 +795,8 @@ static void read_timezone(struct check *check, const struct yaml_node *node, voi
 	if (text != NULL && zone_known(text))
 		replace_text(&hours->timezone, text);
 	else if (text != NULL)
-		yaml_mistake(check->yaml, node, "this machine knows no such time zone; they are named like Europe/Paris");
+		yaml_mistake(check->yaml, node,
+		    "this machine knows no such time zone; they are named like Europe/Paris");
 	free(text);
 }
 
@@ -774,7 +817,8 @@ static void read_hours(struct check *check, const struct yaml_node *node, void *
 	hours->from_minute = hours->to_minute = -1;
 	if (check_section(check, node, "working_hours", keys, hours) && hours->from_minute >= 0 &&
 	    hours->from_minute == hours->to_minute)
-		yaml_mistake(check->yaml, yaml_get(node, "to"), "working hours that end when they begin; every hour: leave working_hours out");
+		yaml_mistake(check->yaml, yaml_get(node, "to"),
+		    "working hours that end when they begin; every hour: leave working_hours out");
 }
 
 static void read_approval_from(struct check *check, const struct yaml_node *node, void *into)
@@ -790,10 +834,13 @@ static void read_never(struct check *check, const struct yaml_node *node, void *
 	struct policy *policy = into;
 
 	if (node->kind != YAML_LIST || node->count == 0) {
-		yaml_mistake(check->yaml, node, "each of never_suppress is itself a list of matches: [[\"rule=canary-*\"], [\"rule=iam-*\", \"env=prod\"]]");
+		yaml_mistake(check->yaml, node,
+		    "each of never_suppress is itself a list of matches: [[\"rule=canary-*\"], "
+		    "[\"rule=iam-*\", \"env=prod\"]]");
 		return;
 	}
-	check_list(check, node, "never_suppress", read_match, GROW(policy->never_suppress, policy->never_suppress_count));
+	check_list(check, node, "never_suppress", read_match,
+	    GROW(policy->never_suppress, policy->never_suppress_count));
 }
 
 static void read_never_suppress(struct check *check, const struct yaml_node *node, void *into)
@@ -810,7 +857,8 @@ static void read_id(struct check *check, const struct yaml_node *node, void *int
 	if (text == NULL)
 		return;
 	if (!slack_id_is_good(text, "UWS")) {
-		yaml_mistake(check->yaml, node, "these are ids of Slack users or user groups, like U0123ABCD or S0123ABCD");
+		yaml_mistake(check->yaml, node,
+		    "these are ids of Slack users or user groups, like U0123ABCD or S0123ABCD");
 		free(text);
 		return;
 	}
@@ -925,7 +973,8 @@ static int unique_order(const void *a, const void *b)
 }
 
 /* Tells of values that are there twice. VALUES is sorted and freed. */
-static void tell_doubles(struct check *check, struct unique *values, size_t count, const char *what, bool is_mistake)
+static void tell_doubles(
+    struct check *check, struct unique *values, size_t count, const char *what, bool is_mistake)
 {
 	if (count > 0)
 		qsort(values, count, sizeof(*values), unique_order);
@@ -936,9 +985,11 @@ static void tell_doubles(struct check *check, struct unique *values, size_t coun
 			continue;
 		line = yaml_line(check->yaml, values[i - 1].node);
 		if (is_mistake)
-			yaml_mistake(check->yaml, values[i].node, "%s twice; the other is on line %zu", what, line);
+			yaml_mistake(check->yaml, values[i].node,
+			    "%s twice; the other is on line %zu", what, line);
 		else
-			yaml_warning(check->yaml, values[i].node, "%s twice; the other is on line %zu", what, line);
+			yaml_warning(check->yaml, values[i].node,
+			    "%s twice; the other is on line %zu", what, line);
 	}
 	free(values);
 }
@@ -947,10 +998,12 @@ static const struct yaml_node *item(const struct yaml_node *root, const char *li
 {
 	const struct yaml_node *node = yaml_get(root, list);
 
-	return node != NULL && node->kind == YAML_LIST && index < node->count ? node->items[index] : NULL;
+	return node != NULL && node->kind == YAML_LIST && index < node->count ? node->items[index]
+									      : NULL;
 }
 
-static void unique_add(struct unique **values, size_t *count, const char *value, const struct yaml_node *map, const char *key)
+static void unique_add(struct unique **values, size_t *count, const char *value,
+    const struct yaml_node *map, const char *key)
 {
 	const struct yaml_node *node = yaml_get(map, key);
 
@@ -968,32 +1021,40 @@ static bool is_source_token(const struct config *config, const char *token)
 	return false;
 }
 
-static void check_doubles(struct check *check, const struct yaml_node *root, const struct config *config)
+static void check_doubles(
+    struct check *check, const struct yaml_node *root, const struct config *config)
 {
 	struct unique *names = NULL, *tokens = NULL, *slacks = NULL, *logins = NULL;
 	size_t name_count = 0, token_count = 0, slack_count = 0, login_count = 0;
 
 	for (size_t i = 0; i < config->source_count; i++) {
-		unique_add(&names, &name_count, config->sources[i].name, item(root, "sources", i), "name");
-		unique_add(&tokens, &token_count, config->sources[i].token, item(root, "sources", i), "token");
+		unique_add(
+		    &names, &name_count, config->sources[i].name, item(root, "sources", i), "name");
+		unique_add(&tokens, &token_count, config->sources[i].token,
+		    item(root, "sources", i), "token");
 	}
 	tell_doubles(check, names, name_count, "this source is there", true);
 	tell_doubles(check, tokens, token_count, "the same token is there", true);
 	names = tokens = NULL;
 	name_count = token_count = 0;
 	for (size_t i = 0; i < config->token_count; i++) {
-		unique_add(&names, &name_count, config->tokens[i].name, item(root, "tokens", i), "name");
-		unique_add(&tokens, &token_count, config->tokens[i].token, item(root, "tokens", i), "token");
+		unique_add(
+		    &names, &name_count, config->tokens[i].name, item(root, "tokens", i), "name");
+		unique_add(&tokens, &token_count, config->tokens[i].token, item(root, "tokens", i),
+		    "token");
 	}
 	tell_doubles(check, names, name_count, "this token's name is there", true);
 	tell_doubles(check, tokens, token_count, "the same token is there", true);
 	for (size_t i = 0; i < config->token_count; i++)
 		if (is_source_token(config, config->tokens[i].token))
-			yaml_warning(check->yaml, item(root, "tokens", i), "this token is a source's as well; give each its own");
+			yaml_warning(check->yaml, item(root, "tokens", i),
+			    "this token is a source's as well; give each its own");
 	for (size_t i = 0; i < config->person_count; i++) {
-		unique_add(&slacks, &slack_count, config->people[i].slack, item(root, "people", i), "slack");
+		unique_add(&slacks, &slack_count, config->people[i].slack, item(root, "people", i),
+		    "slack");
 		for (size_t k = 0; k < config->people[i].login_count; k++)
-			unique_add(&logins, &login_count, config->people[i].logins[k], item(root, "people", i), "logins");
+			unique_add(&logins, &login_count, config->people[i].logins[k],
+			    item(root, "people", i), "logins");
 	}
 	tell_doubles(check, slacks, slack_count, "this person is there", true);
 	tell_doubles(check, logins, login_count, "a login of this person is there", false);
@@ -1003,15 +1064,18 @@ static void check_pages(struct check *check, const struct yaml_node *root, struc
 {
 	for (size_t i = 0; i < config->route_count; i++) {
 		struct route_config *route = &config->routes[i];
-		const struct yaml_node *node = item(root, "routes", i), *page = yaml_get(node, "page");
+		const struct yaml_node *node = item(root, "routes", i),
+				       *page = yaml_get(node, "page");
 
 		if (!route->pages || page == NULL || page->kind != YAML_MAP)
 			continue;
 		config->pagerduty.is_enabled = true;
-		if (yaml_get(page, "routing_key") != NULL || yaml_get(page, "routing_key_file") != NULL)
+		if (yaml_get(page, "routing_key") != NULL ||
+		    yaml_get(page, "routing_key_file") != NULL)
 			continue;
 		if (config->pagerduty.routing_key == NULL)
-			yaml_mistake(check->yaml, page, "page lacks routing_key, and there is no pagerduty.routing_key either");
+			yaml_mistake(check->yaml, page,
+			    "page lacks routing_key, and there is no pagerduty.routing_key either");
 		else
 			replace_text(&route->routing_key, config->pagerduty.routing_key);
 	}
@@ -1026,7 +1090,8 @@ static void check_whole(struct check *check, const struct yaml_node *root, struc
 	check_doubles(check, root, config);
 	check_pages(check, root, config);
 	if (yaml_is_null(routes) || (routes->kind == YAML_LIST && routes->count == 0)) {
-		static const char text[] = "there are no routes, so no alert is posted; at least: routes: [{channel: \"#security-alerts\"}]";
+		static const char text[] = "there are no routes, so no alert is posted; at least: "
+					   "routes: [{channel: \"#security-alerts\"}]";
 
 		if (config->slack.is_enabled)
 			yaml_mistake(check->yaml, routes ? routes : root, "%s", text);
@@ -1036,9 +1101,14 @@ static void check_whole(struct check *check, const struct yaml_node *root, struc
 	if (!config->slack.is_enabled && config->route_count > 0)
 		yaml_warning(check->yaml, NULL, "there is no slack section, so no alert is posted");
 	if (config->tls_cert_file == NULL && !host_is_loopback(config->listen_host))
-		yaml_warning(check->yaml, yaml_get(root, "listen"), "plain HTTP beyond loopback: tokens can be read on the way, unless a proxy with TLS stands before it");
-	if (check->has_literal_secret && stat(config->path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077) != 0)
-		yaml_warning(check->yaml, NULL, "it holds secrets and can be read by others (mode %04o); chmod 600 it", (unsigned)(st.st_mode & 07777));
+		yaml_warning(check->yaml, yaml_get(root, "listen"),
+		    "plain HTTP beyond loopback: tokens can be read on the way, unless a proxy "
+		    "with TLS stands before it");
+	if (check->has_literal_secret && stat(config->path, &st) == 0 && S_ISREG(st.st_mode) &&
+	    (st.st_mode & 077) != 0)
+		yaml_warning(check->yaml, NULL,
+		    "it holds secrets and can be read by others (mode %04o); chmod 600 it",
+		    (unsigned)(st.st_mode & 07777));
 }
 
 const char *config_path(const char *option)
@@ -1088,7 +1158,8 @@ struct config *config_load(const char *path, int *warnings, struct error *err)
 	free(folder);
 	if (mistakes > 0) {
 		config_free(config);
-		error_set(err, ERROR_USAGE, "%s: %zu %s", path, mistakes, mistakes == 1 ? "mistake" : "mistakes");
+		error_set(err, ERROR_USAGE, "%s: %zu %s", path, mistakes,
+		    mistakes == 1 ? "mistake" : "mistakes");
 		return NULL;
 	}
 	return config;

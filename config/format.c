@@ -26,13 +26,15 @@ static void push(char ***list, size_t *count, char *text)
 	(*list)[*count] = NULL;
 }
 
-static void read_texts(struct check *check, const struct yaml_node *node, const char *what, char ***list, size_t *count)
+static void read_texts(struct check *check, const struct yaml_node *node, const char *what,
+    char ***list, size_t *count)
 {
 	size_t n = node->kind == YAML_LIST ? node->count : 1;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct yaml_node *one = node->kind == YAML_LIST ? node->items[i] : node;
-		char *text = one->kind == YAML_TEXT ? xstrdup(one->text) : read_plain_text(check, one, what);
+		char *text =
+		    one->kind == YAML_TEXT ? xstrdup(one->text) : read_plain_text(check, one, what);
 
 		if (text != NULL)
 			push(list, count, text);
@@ -48,7 +50,8 @@ static void read_layer_at(struct check *check, const struct yaml_node *node, str
 	for (size_t i = 0; i < n; i++) {
 		layer->at = xreallocarray(layer->at, layer->count + 1, sizeof(*layer->at));
 		memset(&layer->at[layer->count], 0, sizeof(*layer->at));
-		read_pointer(check, node->kind == YAML_LIST ? node->items[i] : node, &layer->at[layer->count++]);
+		read_pointer(check, node->kind == YAML_LIST ? node->items[i] : node,
+		    &layer->at[layer->count++]);
 	}
 }
 
@@ -80,13 +83,16 @@ static void read_layer(struct check *check, const struct yaml_node *node, void *
 	struct layer *layer;
 
 	if (format->layer_count >= FORMAT_LAYERS_MAX) {
-		yaml_mistake(check->yaml, node, "at most %d layers are unwrapped", FORMAT_LAYERS_MAX);
+		yaml_mistake(
+		    check->yaml, node, "at most %d layers are unwrapped", FORMAT_LAYERS_MAX);
 		return;
 	}
-	format->layers = xreallocarray(format->layers, format->layer_count + 1, sizeof(*format->layers));
+	format->layers =
+	    xreallocarray(format->layers, format->layer_count + 1, sizeof(*format->layers));
 	layer = &format->layers[format->layer_count++];
 	*layer = (struct layer){0};
-	if (check_section(check, node, "a layer", keys, layer) && !yaml_get(node, "into") == !yaml_get(node, "json"))
+	if (check_section(check, node, "a layer", keys, layer) &&
+	    !yaml_get(node, "into") == !yaml_get(node, "json"))
 		yaml_mistake(check->yaml, node, "a layer is {into: POINTER} or {json: POINTER}");
 }
 
@@ -95,7 +101,8 @@ static void read_unwrap(struct check *check, const struct yaml_node *node, void 
 	check_list(check, node, "unwrap", read_layer, into);
 }
 
-static void read_alternative(struct check *check, const struct yaml_node *node, struct conditions **list, size_t *count)
+static void read_alternative(
+    struct check *check, const struct yaml_node *node, struct conditions **list, size_t *count)
 {
 	*list = xreallocarray(*list, *count + 1, sizeof(**list));
 	memset(&(*list)[*count], 0, sizeof(**list));
@@ -214,7 +221,8 @@ static void read_label(struct check *check, const struct yaml_node *node, void *
 	struct label_rule *rule;
 	int said = 0;
 
-	format->labels = xreallocarray(format->labels, format->label_count + 1, sizeof(*format->labels));
+	format->labels =
+	    xreallocarray(format->labels, format->label_count + 1, sizeof(*format->labels));
 	rule = &format->labels[format->label_count++];
 	*rule = (struct label_rule){.kind = yaml_get(node, "pairs") ? LABEL_PAIRS : LABEL_ONE};
 	if (!check_section(check, node, "a label", keys, rule))
@@ -222,7 +230,9 @@ static void read_label(struct check *check, const struct yaml_node *node, void *
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		said += yaml_get(node, kinds[i]) != NULL;
 	if (said != 1)
-		yaml_mistake(check->yaml, node, "labels are {name:, value:}, {members: POINTER}, {pairs: POINTER} or {rest: true}");
+		yaml_mistake(check->yaml, node,
+		    "labels are {name:, value:}, {members: POINTER}, {pairs: POINTER} or {rest: "
+		    "true}");
 	else if (rule->kind == LABEL_ONE && yaml_get(node, "value") == NULL)
 		yaml_mistake(check->yaml, node, "a label with a name lacks its value");
 }
@@ -243,8 +253,9 @@ static void tell_unknown_field(struct check *check, const struct yaml_node *key)
 		if (alert_fields[i].is_settable)
 			names[count++] = alert_fields[i].name;
 	nearest = nearest_name(key->text, names, count);
-	yaml_mistake(check->yaml, key, "an alert has no field \"%.64s\" that a format sets%s%s%s", key->text,
-	    nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+	yaml_mistake(check->yaml, key, "an alert has no field \"%.64s\" that a format sets%s%s%s",
+	    key->text, nearest ? "; did you mean " : "", nearest ? nearest : "",
+	    nearest ? "?" : "");
 }
 
 static void note_used(void *ctx, const char *name)
@@ -257,7 +268,8 @@ static void note_used(void *ctx, const char *name)
 static int field_order(const void *a, const void *b)
 {
 	const struct field_rule *x = a, *y = b;
-	bool x_title = strcmp(x->field->name, "title") == 0, y_title = strcmp(y->field->name, "title") == 0;
+	bool x_title = strcmp(x->field->name, "title") == 0,
+	     y_title = strcmp(y->field->name, "title") == 0;
 
 	/* Templates name other fields: the title, which most often does, comes last. */
 	if (x_title != y_title)
@@ -270,7 +282,8 @@ static void read_fields(struct check *check, const struct yaml_node *node, void 
 	struct format *format = into;
 
 	if (node->kind != YAML_MAP) {
-		yaml_mistake(check->yaml, node, "fields is a map: a field of an alert, and where it is found");
+		yaml_mistake(check->yaml, node,
+		    "fields is a map: a field of an alert, and where it is found");
 		return;
 	}
 	for (size_t i = 0; i < node->count; i++) {
@@ -284,7 +297,8 @@ static void read_fields(struct check *check, const struct yaml_node *node, void 
 		}
 		if (field->kind == FIELD_SEVERITY || field->kind == FIELD_STATUS)
 			words = field->kind == FIELD_SEVERITY ? severity_words : status_words;
-		format->fields = xreallocarray(format->fields, format->field_count + 1, sizeof(*format->fields));
+		format->fields =
+		    xreallocarray(format->fields, format->field_count + 1, sizeof(*format->fields));
 		rule = &format->fields[format->field_count++];
 		*rule = (struct field_rule){.field = field};
 		read_value_spec(check, node->items[i], words, &rule->value);
@@ -298,7 +312,8 @@ static void read_part(struct check *check, const struct yaml_node *node, void *i
 {
 	struct format *format = into;
 
-	format->dedup = xreallocarray(format->dedup, format->dedup_count + 1, sizeof(*format->dedup));
+	format->dedup =
+	    xreallocarray(format->dedup, format->dedup_count + 1, sizeof(*format->dedup));
 	format->dedup[format->dedup_count] = (struct value){0};
 	read_value_spec(check, node, NULL, &format->dedup[format->dedup_count++]);
 }
@@ -330,7 +345,8 @@ static const struct key format_keys[] = {
     {0},
 };
 
-static struct format *format_compile(const char *name, const char *path, const char *text, size_t len, struct error *err)
+static struct format *format_compile(
+    const char *name, const char *path, const char *text, size_t len, struct error *err)
 {
 	struct format *format = xcalloc(1, sizeof(*format));
 	struct check check = {.yaml = yaml_parse(path, text, len), .directory = ""};
@@ -352,7 +368,8 @@ static struct format *format_compile(const char *name, const char *path, const c
 	if (mistakes == 0)
 		return format;
 	format_free(format);
-	error_set(err, ERROR_USAGE, "the format %s has %zu %s", path, mistakes, mistakes == 1 ? "mistake" : "mistakes");
+	error_set(err, ERROR_USAGE, "the format %s has %zu %s", path, mistakes,
+	    mistakes == 1 ? "mistake" : "mistakes");
 	return NULL;
 }
 
@@ -395,10 +412,13 @@ struct format *format_open(const char *name, const char *directory, struct error
 			return format_compile(name, name, e->text, strlen(e->text), err);
 	nearest = nearest_name(name, format_names(), count < NAMES_MAX ? count : NAMES_MAX);
 	if (nearest != NULL)
-		error_set(err, ERROR_NOT_FOUND, "there is no format \"%.64s\"; did you mean %s? One of your own is a path: ./NAME.yaml",
+		error_set(err, ERROR_NOT_FOUND,
+		    "there is no format \"%.64s\"; did you mean %s? One of your own is a path: "
+		    "./NAME.yaml",
 		    name, nearest);
 	else
-		error_set(err, ERROR_NOT_FOUND, "there is no format \"%.64s\"; one of your own is a path: ./NAME.yaml", name);
+		error_set(err, ERROR_NOT_FOUND,
+		    "there is no format \"%.64s\"; one of your own is a path: ./NAME.yaml", name);
 	return NULL;
 }
 

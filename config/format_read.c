@@ -58,15 +58,16 @@ static const cJSON *keep_parsed(struct body *body, cJSON *json)
 static bool add_item(struct item **items, size_t *count, const struct item *item, struct error *err)
 {
 	if (*count >= FORMAT_ALERTS_MAX)
-		return error_set(err, ERROR_TOO_LONG, "at most %d alerts in one body", FORMAT_ALERTS_MAX);
+		return error_set(
+		    err, ERROR_TOO_LONG, "at most %d alerts in one body", FORMAT_ALERTS_MAX);
 	*items = xreallocarray(*items, *count + 1, sizeof(**items));
 	(*items)[(*count)++] = *item;
 	return true;
 }
 
 /* NODE, found inside OUTER's document (NULL: it is the body), becomes an item; a list becomes one for each element. */
-static bool add_nodes(struct body *body, struct item **items, size_t *count, const struct item *outer, const cJSON *node,
-    struct error *err)
+static bool add_nodes(struct body *body, struct item **items, size_t *count,
+    const struct item *outer, const cJSON *node, struct error *err)
 {
 	const struct doc *up = outer != NULL ? outer->doc : NULL;
 	const cJSON *child;
@@ -122,7 +123,8 @@ static bool unwrap(struct body *body, const struct layer *layer, struct error *e
 
 	for (size_t i = 0; i < body->count && ok; i++) {
 		struct item *item = &body->items[i];
-		struct scope scope = {.doc = item->doc, .absent = body->format->absent, .now = body->now};
+		struct scope scope = {
+		    .doc = item->doc, .absent = body->format->absent, .now = body->now};
 		const cJSON *node = NULL;
 
 		if (item->doc != NULL && conditions_hold(&layer->when, &scope))
@@ -180,7 +182,8 @@ static bool read_documents(struct body *body, const char *text, size_t len, stru
 	cJSON *json = json_parse(text, len, &why);
 
 	if (json != NULL) {
-		bool ok = add_nodes(body, &body->items, &body->count, NULL, keep_parsed(body, json), err);
+		bool ok =
+		    add_nodes(body, &body->items, &body->count, NULL, keep_parsed(body, json), err);
 
 		if (ok && body->count == 1 && !body->result->is_many) {
 			body->items[0].raw = text;
@@ -260,7 +263,10 @@ static bool take_text(void *ctx, const char *text)
 
 	if (taking->field->kind == FIELD_IP && !take_is(taking, ip_is_good(text), text))
 		return false;
-	if (is_url && !take_is(taking, strncasecmp(text, "https://", 8) == 0 || strncasecmp(text, "http://", 7) == 0, text))
+	if (is_url &&
+	    !take_is(taking,
+		strncasecmp(text, "https://", 8) == 0 || strncasecmp(text, "http://", 7) == 0,
+		text))
 		return false;
 	if (strcmp(taking->field->name, "dedup_key") == 0 && strlen(text) > taking->field->max) {
 		/* Cut, two long keys could become one. */
@@ -285,7 +291,8 @@ static bool take_status(void *ctx, const char *text)
 {
 	struct taking *taking = ctx;
 
-	if (!take_is(taking, strcasecmp(text, "firing") == 0 || strcasecmp(text, "resolved") == 0, text))
+	if (!take_is(
+		taking, strcasecmp(text, "firing") == 0 || strcasecmp(text, "resolved") == 0, text))
 		return false;
 	taking->alert->is_resolve = strcasecmp(text, "resolved") == 0;
 	return true;
@@ -296,7 +303,9 @@ static bool take_time(void *ctx, const char *text)
 	struct taking *taking = ctx;
 	int64_t at;
 
-	if (!take_is(taking, taking->is_strict ? time_parse_rfc3339(text, &at) : time_parse_loose(text, &at), text))
+	if (!take_is(taking,
+		taking->is_strict ? time_parse_rfc3339(text, &at) : time_parse_loose(text, &at),
+		text))
 		return false;
 	taking->alert->occurred_at = at;
 	return true;
@@ -305,11 +314,12 @@ static bool take_time(void *ctx, const char *text)
 static bool is_prose(const struct field *field)
 {
 	return field->kind != FIELD_HOST && field->kind != FIELD_IP &&
-	    (field->kind != FIELD_TEXT || strcmp(field->name, "title") == 0 || strcmp(field->name, "rule") == 0 ||
-	        strcmp(field->name, "description") == 0);
+	       (field->kind != FIELD_TEXT || strcmp(field->name, "title") == 0 ||
+		   strcmp(field->name, "rule") == 0 || strcmp(field->name, "description") == 0);
 }
 
-static void read_field(const struct format *format, const struct field_rule *rule, struct scope *scope, struct alert *alert)
+static void read_field(const struct format *format, const struct field_rule *rule,
+    struct scope *scope, struct alert *alert)
 {
 	struct taking taking = {alert, rule->field, format->is_strict, NULL};
 	char *odd = NULL;
@@ -336,7 +346,8 @@ static void read_field(const struct format *format, const struct field_rule *rul
 		found = value_each(&rule->value, scope, take_time, &taking, &odd);
 		strange = taking.odd ? taking.odd : odd;
 		if (!found)
-			note_odd(alert, rule->field->name, strange, ": taken as the time of receipt");
+			note_odd(
+			    alert, rule->field->name, strange, ": taken as the time of receipt");
 		break;
 	default:
 		found = value_each(&rule->value, scope, take_text, &taking, &odd);
@@ -350,7 +361,8 @@ static void read_field(const struct format *format, const struct field_rule *rul
 
 /* ---- labels --------------------------------------------------------------------------------------------- */
 
-static void add_label(const struct format *format, struct alert *alert, const char *prefix, const char *name, const char *value)
+static void add_label(const struct format *format, struct alert *alert, const char *prefix,
+    const char *name, const char *value)
 {
 	char *whole;
 
@@ -373,7 +385,8 @@ static bool is_named(char *const *list, size_t count, const char *name)
 	return false;
 }
 
-static void add_members(const struct format *format, const struct label_rule *rule, const cJSON *object, struct alert *alert)
+static void add_members(const struct format *format, const struct label_rule *rule,
+    const cJSON *object, struct alert *alert)
 {
 	const cJSON *child;
 
@@ -381,9 +394,11 @@ static void add_members(const struct format *format, const struct label_rule *ru
 	{
 		char *text;
 
-		if (child->string == NULL || is_named(rule->except, rule->except_count, child->string))
+		if (child->string == NULL ||
+		    is_named(rule->except, rule->except_count, child->string))
 			continue;
-		if (rule->kind == LABEL_REST && is_named(format->used, format->used_count, child->string))
+		if (rule->kind == LABEL_REST &&
+		    is_named(format->used, format->used_count, child->string))
 			continue;
 		text = json_scalar(child);
 		if (text == NULL && rule->is_nested && !cJSON_IsNull(child))
@@ -394,7 +409,8 @@ static void add_members(const struct format *format, const struct label_rule *ru
 }
 
 /* "env:prod" or "env=prod" in LEN bytes; a word alone is true. */
-static void add_pair(const struct format *format, const struct label_rule *rule, const char *text, size_t len, struct alert *alert)
+static void add_pair(const struct format *format, const struct label_rule *rule, const char *text,
+    size_t len, struct alert *alert)
 {
 	char *name, *value;
 	size_t cut;
@@ -413,7 +429,8 @@ static void add_pair(const struct format *format, const struct label_rule *rule,
 	free(value);
 }
 
-static void add_pairs(const struct format *format, const struct label_rule *rule, const cJSON *node, struct alert *alert)
+static void add_pairs(const struct format *format, const struct label_rule *rule, const cJSON *node,
+    struct alert *alert)
 {
 	const cJSON *child;
 
@@ -435,11 +452,13 @@ static void add_pairs(const struct format *format, const struct label_rule *rule
 		char *name, *value;
 
 		if (cJSON_IsString(child)) {
-			add_pair(format, rule, child->valuestring, strlen(child->valuestring), alert);
+			add_pair(
+			    format, rule, child->valuestring, strlen(child->valuestring), alert);
 			continue;
 		}
 		name = json_scalar(json_get(child, rule->key_member ? rule->key_member : "key"));
-		value = json_scalar(json_get(child, rule->value_member ? rule->value_member : "value"));
+		value =
+		    json_scalar(json_get(child, rule->value_member ? rule->value_member : "value"));
 		if (name != NULL && !is_named(rule->except, rule->except_count, name))
 			add_label(format, alert, rule->prefix, name, value);
 		free(name);
@@ -455,9 +474,11 @@ static const char *pointer_name(const struct pointer *pointer)
 	return name ? name : "labels";
 }
 
-static void read_label(const struct format *format, const struct label_rule *rule, const struct scope *scope, struct alert *alert)
+static void read_label(const struct format *format, const struct label_rule *rule,
+    const struct scope *scope, struct alert *alert)
 {
-	const cJSON *node = rule->kind == LABEL_REST ? scope->doc->node : pointer_find(&rule->at, scope->doc);
+	const cJSON *node =
+	    rule->kind == LABEL_REST ? scope->doc->node : pointer_find(&rule->at, scope->doc);
 	char *text;
 
 	switch (rule->kind) {
@@ -489,14 +510,16 @@ static char *part_text(const struct value *part, const struct scope *scope)
 	char *odd = NULL, *text = value_text(part, scope, &odd);
 	const cJSON *node;
 
-	if (text == NULL && odd != NULL && odd[0] == '\0' && (node = value_node(part, scope)) != NULL)
+	if (text == NULL && odd != NULL && odd[0] == '\0' &&
+	    (node = value_node(part, scope)) != NULL)
 		text = canonical_text(node);
 	free(odd);
 	return text;
 }
 
 /* Each part with its length before it, so that a|b + c is not a + b|c; hashed, since parts are long and an attacker's. */
-static void set_dedup_key(const struct format *format, const struct scope *scope, struct alert *alert)
+static void set_dedup_key(
+    const struct format *format, const struct scope *scope, struct alert *alert)
 {
 	struct buf parts;
 	char hex[65], *key;
@@ -572,11 +595,14 @@ static bool read_title_strictly(const cJSON *node, struct error *err)
 }
 
 /* The alert of ITEM; NULL with ERR, or without when there is none to be made (*IGNORED). */
-static struct alert *read_item(const struct body *body, const struct item *item, const char *source, bool may_name_source,
-    bool *ignored, struct error *err)
+static struct alert *read_item(const struct body *body, const struct item *item, const char *source,
+    bool may_name_source, bool *ignored, struct error *err)
 {
 	const struct format *format = body->format;
-	struct scope scope = {.doc = item->doc, .absent = format->absent, .is_strict = format->is_strict, .now = body->now};
+	struct scope scope = {.doc = item->doc,
+	    .absent = format->absent,
+	    .is_strict = format->is_strict,
+	    .now = body->now};
 	const struct field *source_field = field_find("source");
 	struct alert *alert;
 	bool has_severity = false;
@@ -619,7 +645,8 @@ static struct alert *read_item(const struct body *body, const struct item *item,
 	scope.is_strict = false;
 	scope.absent = format->absent;
 	set_dedup_key(format, &scope, alert);
-	alert->body = item->raw != NULL ? xstrndup(item->raw, item->raw_len) : json_write(item->doc->node);
+	alert->body =
+	    item->raw != NULL ? xstrndup(item->raw, item->raw_len) : json_write(item->doc->node);
 	return alert;
 }
 
@@ -632,7 +659,8 @@ static void read_items(struct body *body, const char *source, bool may_name_sour
 		struct format_item *out = &result->items[result->count];
 		bool ignored = false;
 
-		out->alert = read_item(body, &body->items[i], source, may_name_source, &ignored, &out->error);
+		out->alert = read_item(
+		    body, &body->items[i], source, may_name_source, &ignored, &out->error);
 		if (ignored)
 			result->ignored++;
 		else
@@ -651,8 +679,8 @@ static void body_fini(struct body *body)
 	free(body->parsed);
 }
 
-bool format_read(const struct format *format, const char *text, size_t len, const char *source, bool may_name_source,
-    int64_t now, struct format_result *result, struct error *err)
+bool format_read(const struct format *format, const char *text, size_t len, const char *source,
+    bool may_name_source, int64_t now, struct format_result *result, struct error *err)
 {
 	struct body body = {.format = format, .result = result, .now = now};
 	bool ok;

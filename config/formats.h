@@ -23,8 +23,8 @@ struct label_rule {
 	struct pointer at;  /* LABEL_MEMBERS: an object; LABEL_PAIRS: a list or text of key:value */
 	char *prefix;       /* before each name */
 	char *key_member, *value_member; /* LABEL_PAIRS of objects */
-	bool is_nested;     /* objects and lists too, as JSON */
-	char **except;      /* names that become no label */
+	bool is_nested;                  /* objects and lists too, as JSON */
+	char **except;                   /* names that become no label */
 	size_t except_count;
 };
 struct field_rule {

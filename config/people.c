@@ -26,7 +26,8 @@ const struct person_config *config_person(const struct config *config, const cha
 		if (text_equal(config->people[i].slack, name))
 			return &config->people[i];
 	for (size_t i = 0; i < config->person_count; i++)
-		if (config->people[i].email != NULL && strcasecmp(config->people[i].email, name) == 0)
+		if (config->people[i].email != NULL &&
+		    strcasecmp(config->people[i].email, name) == 0)
 			return &config->people[i];
 	for (size_t i = 0; i < config->person_count; i++)
 		if (person_has_login(&config->people[i], name))
@@ -79,7 +80,8 @@ bool config_working_hour(const struct config *config, int64_t at)
 		return true;
 	time_local(at, hours->timezone, &day, &minute);
 	if (hours->from_minute < hours->to_minute)
-		return hours->days[day] && minute >= hours->from_minute && minute < hours->to_minute;
+		return hours->days[day] && minute >= hours->from_minute &&
+		       minute < hours->to_minute;
 	/* Over midnight: the small hours belong to the day before. */
 	if (minute >= hours->from_minute)
 		return hours->days[day];

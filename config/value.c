@@ -53,7 +53,7 @@ struct take {
 	bool is_at_most;
 	char *join;
 	bool is_html;
-	bool is_number; /* steps were asked for */
+	bool is_number;           /* steps were asked for */
 	const char *const *words; /* while it is compiled */
 };
 struct condition {
@@ -136,7 +136,8 @@ static void make_step(struct step *step, const char *token, size_t len)
 		step->name = unescape(token, len);
 		errno = 0;
 		step->index = strtol(step->name, &end, 10);
-		if (step->name[0] == '\0' || *end != '\0' || errno != 0 || strspn(step->name, "-0123456789") != strlen(step->name))
+		if (step->name[0] == '\0' || *end != '\0' || errno != 0 ||
+		    strspn(step->name, "-0123456789") != strlen(step->name))
 			step->index = LONG_MIN;
 	}
 }
@@ -167,8 +168,11 @@ static bool pointer_parse(const char *text, struct pointer *into)
 
 void read_pointer(struct check *check, const struct yaml_node *node, struct pointer *into)
 {
-	if (node->kind != YAML_TEXT || (node->is_plain && node->text[0] == '\0') || !pointer_parse(node->text, into))
-		yaml_mistake(check->yaml, node, "this is a JSON Pointer, like /alert/severity; ^/account begins one document further out");
+	if (node->kind != YAML_TEXT || (node->is_plain && node->text[0] == '\0') ||
+	    !pointer_parse(node->text, into))
+		yaml_mistake(check->yaml, node,
+		    "this is a JSON Pointer, like /alert/severity; ^/account begins one document "
+		    "further out");
 }
 
 static void read_regex(struct check *check, const struct yaml_node *node, struct regex *into)
@@ -184,7 +188,8 @@ static void read_regex(struct check *check, const struct yaml_node *node, struct
 	free(text);
 	if (into->code == NULL) {
 		pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof(why));
-		yaml_mistake(check->yaml, node, "no regular expression: %s (at character %zu)", why, (size_t)at + 1);
+		yaml_mistake(check->yaml, node, "no regular expression: %s (at character %zu)", why,
+		    (size_t)at + 1);
 		return;
 	}
 	pcre2_jit_compile(into->code, PCRE2_JIT_COMPLETE); /* where it cannot, it is interpreted */
@@ -215,7 +220,8 @@ static bool word_is_known(const char *const *words, const char *word)
 }
 
 /* A text that must be one of WORDS (NULL: any); NULL was told. */
-static char *read_outcome(struct check *check, const struct yaml_node *node, const char *const *words)
+static char *read_outcome(
+    struct check *check, const struct yaml_node *node, const char *const *words)
 {
 	char *text = read_plain_text(check, node, "what a value becomes");
 	struct buf list;
@@ -233,12 +239,14 @@ static char *read_outcome(struct check *check, const struct yaml_node *node, con
 
 /* -- conditions -- */
 
-static void read_words(struct check *check, const struct yaml_node *node, char ***list, size_t *count)
+static void read_words(
+    struct check *check, const struct yaml_node *node, char ***list, size_t *count)
 {
 	size_t n = node->kind == YAML_LIST ? node->count : 1;
 
 	for (size_t i = 0; i < n; i++) {
-		char *text = read_plain_text(check, node->kind == YAML_LIST ? node->items[i] : node, "a value");
+		char *text = read_plain_text(
+		    check, node->kind == YAML_LIST ? node->items[i] : node, "a value");
 
 		if (text != NULL)
 			push_text(list, count, text);
@@ -289,24 +297,29 @@ static void read_condition_there(struct check *check, const struct yaml_node *no
 	((struct condition *)into)->there = check_word(check, node, "there", words);
 }
 
-static void read_conditions_at(struct check *check, const struct yaml_node *node, struct conditions *into, int depth);
+static void read_conditions_at(
+    struct check *check, const struct yaml_node *node, struct conditions *into, int depth);
 
 static void read_condition_any(struct check *check, const struct yaml_node *node, void *into)
 {
 	struct condition *condition = into;
 
 	if (node->kind != YAML_LIST || condition->depth >= CONDITION_DEPTH_MAX) {
-		yaml_mistake(check->yaml, node, "any is a list of conditions, at most %d deep", CONDITION_DEPTH_MAX);
+		yaml_mistake(check->yaml, node, "any is a list of conditions, at most %d deep",
+		    CONDITION_DEPTH_MAX);
 		return;
 	}
 	for (size_t i = 0; i < node->count; i++) {
-		condition->any = xreallocarray(condition->any, condition->any_count + 1, sizeof(*condition->any));
+		condition->any = xreallocarray(
+		    condition->any, condition->any_count + 1, sizeof(*condition->any));
 		memset(&condition->any[condition->any_count], 0, sizeof(*condition->any));
-		read_conditions_at(check, node->items[i], &condition->any[condition->any_count++], condition->depth + 1);
+		read_conditions_at(check, node->items[i], &condition->any[condition->any_count++],
+		    condition->depth + 1);
 	}
 }
 
-static void read_condition(struct check *check, const struct yaml_node *node, struct conditions *into, int depth)
+static void read_condition(
+    struct check *check, const struct yaml_node *node, struct conditions *into, int depth)
 {
 	static const struct key keys[] = {
 	    {"at", KEY_NODE, .read = read_condition_at},
@@ -334,12 +347,14 @@ static void read_condition(struct check *check, const struct yaml_node *node, st
 	if (!check_section(check, node, "a condition", keys, condition))
 		return;
 	if (!condition->has_at && condition->any_count == 0)
-		yaml_mistake(check->yaml, node, "a condition lacks at: the pointer to what it looks at");
+		yaml_mistake(
+		    check->yaml, node, "a condition lacks at: the pointer to what it looks at");
 	else if (condition->has_at && node->count == 1)
 		condition->there = 1;
 }
 
-static void read_conditions_at(struct check *check, const struct yaml_node *node, struct conditions *into, int depth)
+static void read_conditions_at(
+    struct check *check, const struct yaml_node *node, struct conditions *into, int depth)
 {
 	if (node->kind != YAML_LIST) {
 		read_condition(check, node, into, depth);
@@ -422,7 +437,8 @@ static void read_take_at(struct check *check, const struct yaml_node *node, void
 	for (size_t i = 0; i < n; i++) {
 		take->at = xreallocarray(take->at, take->at_count + 1, sizeof(*take->at));
 		memset(&take->at[take->at_count], 0, sizeof(*take->at));
-		read_pointer(check, node->kind == YAML_LIST ? node->items[i] : node, &take->at[take->at_count++]);
+		read_pointer(check, node->kind == YAML_LIST ? node->items[i] : node,
+		    &take->at[take->at_count++]);
 	}
 }
 
@@ -438,7 +454,8 @@ static void read_take_text(struct check *check, const struct yaml_node *node, vo
 	char *text = read_outcome(check, node, take->words);
 
 	if (text != NULL && !template_parse(take, text))
-		yaml_mistake(check->yaml, node, "a text is like \"{/name} on {host|an unknown host}\"; {{ is a brace");
+		yaml_mistake(check->yaml, node,
+		    "a text is like \"{/name} on {host|an unknown host}\"; {{ is a brace");
 	free(text);
 }
 
@@ -462,7 +479,8 @@ static void read_take_map(struct check *check, const struct yaml_node *node, voi
 	struct take *take = into;
 
 	if (node->kind != YAML_MAP) {
-		yaml_mistake(check->yaml, node, "map is a map: {Emergency: critical, …}; \"*\" is everything else");
+		yaml_mistake(check->yaml, node,
+		    "map is a map: {Emergency: critical, …}; \"*\" is everything else");
 		return;
 	}
 	for (size_t i = 0; i < node->count; i++) {
@@ -490,7 +508,8 @@ static int threshold_order(const void *a, const void *b)
 static void read_steps(struct check *check, const struct yaml_node *node, struct take *take)
 {
 	if (node->kind != YAML_MAP || take->is_number) {
-		yaml_mistake(check->yaml, node, "one of at_least and at_most, a map of numbers: {9: critical, 7: high}");
+		yaml_mistake(check->yaml, node,
+		    "one of at_least and at_most, a map of numbers: {9: critical, 7: high}");
 		return;
 	}
 	take->is_number = true;
@@ -502,7 +521,8 @@ static void read_steps(struct check *check, const struct yaml_node *node, struct
 			free(to);
 			continue;
 		}
-		take->steps = xreallocarray(take->steps, take->step_count + 1, sizeof(*take->steps));
+		take->steps =
+		    xreallocarray(take->steps, take->step_count + 1, sizeof(*take->steps));
 		take->steps[take->step_count++] = (struct threshold){at, to};
 	}
 	if (take->step_count > 0)
@@ -533,7 +553,8 @@ static void read_take_decode(struct check *check, const struct yaml_node *node, 
 	((struct take *)into)->is_html = check_word(check, node, "decode", words) == 0;
 }
 
-static void read_take(struct check *check, const struct yaml_node *node, const char *const *words, struct value *into)
+static void read_take(
+    struct check *check, const struct yaml_node *node, const char *const *words, struct value *into)
 {
 	static const struct key keys[] = {
 	    {"at", KEY_NODE, .read = read_take_at},
@@ -559,12 +580,16 @@ static void read_take(struct check *check, const struct yaml_node *node, const c
 		return;
 	}
 	if (check_section(check, node, "a value", keys, take) &&
-	    (yaml_get(node, "at") != NULL) + (yaml_get(node, "label") != NULL) + (yaml_get(node, "text") != NULL) != 1)
-		yaml_mistake(check->yaml, node, "a value says where it comes from: one of at, label and text");
+	    (yaml_get(node, "at") != NULL) + (yaml_get(node, "label") != NULL) +
+		    (yaml_get(node, "text") != NULL) !=
+		1)
+		yaml_mistake(check->yaml, node,
+		    "a value says where it comes from: one of at, label and text");
 	take->words = NULL;
 }
 
-void read_value_spec(struct check *check, const struct yaml_node *node, const char *const *words, struct value *into)
+void read_value_spec(
+    struct check *check, const struct yaml_node *node, const char *const *words, struct value *into)
 {
 	if (node->kind != YAML_LIST) {
 		read_take(check, node, words, into);
@@ -656,7 +681,8 @@ void value_fini(struct value *value)
 
 typedef bool (*visit_node)(void *ctx, const cJSON *node);
 
-static bool walk(const struct pointer *pointer, size_t i, const cJSON *node, visit_node visit, void *ctx);
+static bool walk(
+    const struct pointer *pointer, size_t i, const cJSON *node, visit_node visit, void *ctx);
 
 static bool where_holds(const struct step *step, const cJSON *element)
 {
@@ -670,14 +696,16 @@ static bool where_holds(const struct step *step, const cJSON *element)
 	return holds;
 }
 
-static bool walk_each(const struct pointer *pointer, size_t i, const cJSON *node, visit_node visit, void *ctx)
+static bool walk_each(
+    const struct pointer *pointer, size_t i, const cJSON *node, visit_node visit, void *ctx)
 {
 	const struct step *step = &pointer->steps[i];
 	const cJSON *child;
 
 	cJSON_ArrayForEach(child, node)
 	{
-		if (step->kind == STEP_PREFIX && (child->string == NULL || !text_prefix(child->string, step->name)))
+		if (step->kind == STEP_PREFIX &&
+		    (child->string == NULL || !text_prefix(child->string, step->name)))
 			continue;
 		if (step->kind == STEP_WHERE && !where_holds(step, child))
 			continue;
@@ -701,7 +729,8 @@ static const cJSON *element_at(const cJSON *array, long index)
 }
 
 /* Calls VISIT for each node that the pointer names, from its step I on; true when VISIT said so. */
-static bool walk(const struct pointer *pointer, size_t i, const cJSON *node, visit_node visit, void *ctx)
+static bool walk(
+    const struct pointer *pointer, size_t i, const cJSON *node, visit_node visit, void *ctx)
 {
 	const struct step *step;
 	const cJSON *child;
@@ -717,7 +746,8 @@ static bool walk(const struct pointer *pointer, size_t i, const cJSON *node, vis
 	return child != NULL && walk(pointer, i + 1, child, visit, ctx);
 }
 
-static bool walk_from(const struct pointer *pointer, const struct doc *doc, visit_node visit, void *ctx)
+static bool walk_from(
+    const struct pointer *pointer, const struct doc *doc, visit_node visit, void *ctx)
 {
 	for (size_t up = pointer->up; up > 0 && doc != NULL; up--)
 		doc = doc->up;
@@ -772,8 +802,7 @@ static void put_canonical(struct buf *out, const cJSON *node, int depth)
 	if (depth >= CANONICAL_DEPTH_MAX)
 		return;
 	order = xcalloc((size_t)cJSON_GetArraySize(node) + 1, sizeof(*order));
-	cJSON_ArrayForEach(child, node)
-		order[count++] = child;
+	cJSON_ArrayForEach(child, node) order[count++] = child;
 	if (cJSON_IsObject(node) && count > 0)
 		qsort(order, count, sizeof(*order), by_name);
 	buf_putc(out, cJSON_IsObject(node) ? '{' : '[');
@@ -813,7 +842,8 @@ static bool number_parse(const char *text, double *value)
 /* How many groups matched; at most what a bounded part of the text and a bounded effort show. */
 static int regex_try(const struct regex *regex, const char *text)
 {
-	static pcre2_match_context *context; /* the same limits for all; lives as long as the process */
+	static pcre2_match_context
+	    *context; /* the same limits for all; lives as long as the process */
 	size_t len = strlen(text);
 
 	if (context == NULL) {
@@ -847,8 +877,8 @@ static char *regex_take(const struct regex *regex, char *text)
 	at = pcre2_get_ovector_pointer(regex->data);
 	group = groups > 1 && at[2] != PCRE2_UNSET && at[3] >= at[2] ? 1 : 0;
 	found = at[2 * group + 1] >= at[2 * group]
-	    ? xstrndup(text + at[2 * group], at[2 * group + 1] - at[2 * group])
-	    : NULL;
+		    ? xstrndup(text + at[2 * group], at[2 * group + 1] - at[2 * group])
+		    : NULL;
 	free(text);
 	return found;
 }
@@ -871,15 +901,16 @@ static void decode_html(char *text)
 	static const struct {
 		const char *name;
 		char c;
-	} names[] = {{"&amp;", '&'}, {"&lt;", '<'}, {"&gt;", '>'}, {"&quot;", '"'}, {"&apos;", '\''}, {"&#39;", '\''},
-	    {"&#x27;", '\''}, {"&#x2F;", '/'}, {"&#x60;", '`'}, {"&#x3D;", '='}};
+	} names[] = {{"&amp;", '&'}, {"&lt;", '<'}, {"&gt;", '>'}, {"&quot;", '"'},
+	    {"&apos;", '\''}, {"&#39;", '\''}, {"&#x27;", '\''}, {"&#x2F;", '/'}, {"&#x60;", '`'},
+	    {"&#x3D;", '='}};
 	char *to = text;
 
 	for (const char *at = text; *at != '\0';) {
 		size_t i = 0;
 
 		while (*at == '&' && i < sizeof(names) / sizeof(names[0]) &&
-		    strncasecmp(at, names[i].name, strlen(names[i].name)) != 0)
+		       strncasecmp(at, names[i].name, strlen(names[i].name)) != 0)
 			i++;
 		if (*at == '&' && i < sizeof(names) / sizeof(names[0])) {
 			*to++ = names[i].c;
@@ -929,9 +960,10 @@ static bool node_holds(void *ctx, const cJSON *node)
 	bool holds;
 
 	if (text == NULL)
-		return wanted->condition->is_count == 0 && wanted->condition->matches.code == NULL &&
-		    isnan(wanted->condition->above) && isnan(wanted->condition->below) && !wanted->condition->past &&
-		    !cJSON_IsNull(node);
+		return wanted->condition->is_count == 0 &&
+		       wanted->condition->matches.code == NULL && isnan(wanted->condition->above) &&
+		       isnan(wanted->condition->below) && !wanted->condition->past &&
+		       !cJSON_IsNull(node);
 	holds = text_holds(wanted->condition, wanted->scope, text);
 	free(text);
 	return holds;
@@ -961,8 +993,8 @@ static bool condition_holds(const struct condition *c, const struct scope *scope
 	if (c->is_not_count > 0 && walk_from(&c->at, scope->doc, node_is_listed, (void *)c))
 		return false;
 	/* is_not alone is also true of what is not there. */
-	if (c->is_not_count > 0 && c->there < 0 && c->is_count == 0 && c->matches.code == NULL && isnan(c->above) &&
-	    isnan(c->below) && !c->past)
+	if (c->is_not_count > 0 && c->there < 0 && c->is_count == 0 && c->matches.code == NULL &&
+	    isnan(c->above) && isnan(c->below) && !c->past)
 		return true;
 	return walk_from(&c->at, scope->doc, node_holds, &wanted);
 }
@@ -1013,7 +1045,8 @@ static const char *take_map(const struct take *take, const char *text)
 	for (size_t i = 0; i < take->map_count; i++)
 		if (strcasecmp(take->map[i].from, text) == 0)
 			return take->map[i].to;
-	if (take->is_number && number_parse(text, &number) && (found = threshold_find(take, number)) != NULL)
+	if (take->is_number && number_parse(text, &number) &&
+	    (found = threshold_find(take, number)) != NULL)
 		return found;
 	if (take->otherwise != NULL)
 		return take->otherwise;
@@ -1081,7 +1114,8 @@ static bool offer_node(void *ctx, const cJSON *node)
 		keep_odd(r, "");
 		return false;
 	}
-	text = r->take->join != NULL && cJSON_IsArray(node) ? join_elements(node, r->take->join) : json_scalar(node);
+	text = r->take->join != NULL && cJSON_IsArray(node) ? join_elements(node, r->take->join)
+							    : json_scalar(node);
 	if (text == NULL) {
 		/* An empty list or map says as little as null does. */
 		if (cJSON_GetArraySize(node) > 0)
@@ -1165,8 +1199,8 @@ static bool read_one(const struct reading *r)
 	return text != NULL && offer(r, text);
 }
 
-bool value_each(const struct value *value, const struct scope *scope, bool (*visit)(void *ctx, const char *text), void *ctx,
-    char **odd)
+bool value_each(const struct value *value, const struct scope *scope,
+    bool (*visit)(void *ctx, const char *text), void *ctx, char **odd)
 {
 	for (size_t i = 0; i < value->count; i++) {
 		struct reading reading = {&value->takes[i], scope, visit, ctx, odd};
@@ -1208,7 +1242,8 @@ const cJSON *value_node(const struct value *value, const struct scope *scope)
 	return NULL;
 }
 
-void value_each_member(const struct value *value, void (*visit)(void *ctx, const char *name), void *ctx)
+void value_each_member(
+    const struct value *value, void (*visit)(void *ctx, const char *name), void *ctx)
 {
 	for (size_t i = 0; i < value->count; i++)
 		for (size_t k = 0; k < value->takes[i].at_count; k++) {

@@ -18,7 +18,7 @@
 #define POINTER_STEPS_MAX 32
 #define POINTER_UP_MAX 8
 #define CONDITION_DEPTH_MAX 4
-#define VALUE_TEXT_MAX 65536    /* bytes of one value that are looked at; an alert keeps fewer */
+#define VALUE_TEXT_MAX 65536     /* bytes of one value that are looked at; an alert keeps fewer */
 #define VALUE_REGEX_SUBJECT 4096 /* bytes that a regular expression of a format is tried on */
 
 /* Where reading has come to: a document and those around it. */
@@ -38,7 +38,7 @@ enum step_kind {
 	STEP_NAME,   /* a member, or an element by number */
 	STEP_ANY,    /* * : each element or member */
 	STEP_PREFIX, /* process_* : each member whose name begins so */
-	STEP_WHERE,  /* [title=host|Host] : each element of which that member has that value; [title] : has one */
+	STEP_WHERE, /* [title=host|Host] : each element of which that member has that value; [title] : has one */
 };
 struct step {
 	enum step_kind kind;
@@ -67,7 +67,8 @@ struct value {
 void read_pointer(struct check *check, const struct yaml_node *node, struct pointer *into);
 void read_conditions(struct check *check, const struct yaml_node *node, struct conditions *into);
 /* WORDS (NULL: any): what the right side of a map, and a text, may be. */
-void read_value_spec(struct check *check, const struct yaml_node *node, const char *const *words, struct value *into);
+void read_value_spec(struct check *check, const struct yaml_node *node, const char *const *words,
+    struct value *into);
 /* A text as it stands, nothing put in; NULL was told. The caller frees. */
 char *read_plain_text(struct check *check, const struct yaml_node *node, const char *what);
 
@@ -84,14 +85,15 @@ bool conditions_hold(const struct conditions *conditions, const struct scope *sc
  */
 char *value_text(const struct value *value, const struct scope *scope, char **odd);
 /* Calls VISIT with each text that VALUE could give, in order, until it says true; true when one did. */
-bool value_each(const struct value *value, const struct scope *scope, bool (*visit)(void *ctx, const char *text), void *ctx,
-    char **odd);
+bool value_each(const struct value *value, const struct scope *scope,
+    bool (*visit)(void *ctx, const char *text), void *ctx, char **odd);
 /* The first node that VALUE's pointers name, whatever it is; NULL for none. Borrowed. */
 const cJSON *value_node(const struct value *value, const struct scope *scope);
 /* A scalar's text, or an object's or array's, members sorted: the same for the same content. NULL for null. The caller frees. */
 char *canonical_text(const cJSON *node);
 bool text_is_absent(const char *text, char *const *absent);
 /* Calls VISIT for the first step's name of each pointer in VALUE that begins at the document itself. */
-void value_each_member(const struct value *value, void (*visit)(void *ctx, const char *name), void *ctx);
+void value_each_member(
+    const struct value *value, void (*visit)(void *ctx, const char *name), void *ctx);
 
 #endif

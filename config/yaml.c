@@ -21,7 +21,7 @@
 #include "config/base/memory.h"
 #include "config/base/text.h"
 
-#define EXCERPT_MAX 160  /* characters of a line that are shown */
+#define EXCERPT_MAX 160 /* characters of a line that are shown */
 #define MISTAKE_TEXT 1024
 
 struct span {
@@ -58,8 +58,8 @@ static void make_visible(char *text)
 	}
 }
 
-static void __attribute__((format(printf, 3, 0))) mistake_add(struct yaml *yaml,
-    const struct mistake *shape, const char *format, va_list args)
+static void __attribute__((format(printf, 3, 0)))
+mistake_add(struct yaml *yaml, const struct mistake *shape, const char *format, va_list args)
 {
 	struct mistake *m;
 
@@ -97,8 +97,8 @@ void yaml_warning(struct yaml *yaml, const struct yaml_node *node, const char *f
 	va_end(args);
 }
 
-static void __attribute__((format(printf, 3, 4))) mistake_at(struct yaml *yaml, size_t at,
-    const char *format, ...)
+static void __attribute__((format(printf, 3, 4)))
+mistake_at(struct yaml *yaml, size_t at, const char *format, ...)
 {
 	struct mistake shape = {.at = at, .has_place = true, .is_syntax = true};
 	va_list args;
@@ -145,8 +145,8 @@ static void node_free(struct yaml_node *node)
 	free(node);
 }
 
-static struct yaml_node *node_new(struct yaml *yaml, enum yaml_kind kind, const struct fy_mark *from,
-    const struct fy_mark *to, size_t fallback)
+static struct yaml_node *node_new(struct yaml *yaml, enum yaml_kind kind,
+    const struct fy_mark *from, const struct fy_mark *to, size_t fallback)
 {
 	struct yaml_node *node = xcalloc(1, sizeof(*node));
 
@@ -167,9 +167,10 @@ static struct yaml_node *text_node(struct yaml *yaml, struct fy_event *event, si
 	const char *text = token ? fy_token_get_text(token, &len) : NULL;
 
 	node->is_plain = token == NULL || fy_token_scalar_style(token) == FYSS_PLAIN ||
-	    fy_token_scalar_style(token) == FYSS_ANY;
+			 fy_token_scalar_style(token) == FYSS_ANY;
 	/* The marks lie inside the quotes; people count from the quote. */
-	if (from != NULL && !node->is_plain && node->at > 0 && strchr("\"'", yaml->text[node->at - 1])) {
+	if (from != NULL && !node->is_plain && node->at > 0 &&
+	    strchr("\"'", yaml->text[node->at - 1])) {
 		node->at--;
 		if (node->end < yaml->len && strchr("\"'", yaml->text[node->end]))
 			node->end++;
@@ -218,12 +219,12 @@ static void node_push(struct yaml_node *node, struct yaml_node *key, struct yaml
 	node->count++;
 }
 
-static struct yaml_node *read_node(struct yaml *yaml, struct fy_parser *parser, struct fy_event *event,
-    int depth, size_t fallback);
+static struct yaml_node *read_node(struct yaml *yaml, struct fy_parser *parser,
+    struct fy_event *event, int depth, size_t fallback);
 
 /* The next node; *END is set (and NULL returned) at the end of the list or map. */
-static struct yaml_node *read_next(struct yaml *yaml, struct fy_parser *parser, int depth, size_t fallback,
-    bool *end, size_t *end_at)
+static struct yaml_node *read_next(struct yaml *yaml, struct fy_parser *parser, int depth,
+    size_t fallback, bool *end, size_t *end_at)
 {
 	struct fy_event *event = fy_parser_parse(parser);
 	struct yaml_node *node;
@@ -245,19 +246,21 @@ static struct yaml_node *read_next(struct yaml *yaml, struct fy_parser *parser, 
 	return node;
 }
 
-static void check_double(struct yaml *yaml, const struct yaml_node *map, const struct yaml_node *key)
+static void check_double(
+    struct yaml *yaml, const struct yaml_node *map, const struct yaml_node *key)
 {
 	for (size_t i = 0; i < map->count && yaml->count < YAML_MISTAKES_MAX; i++) {
 		if (strcmp(map->keys[i]->text, key->text) != 0)
 			continue;
-		yaml_mistake(yaml, key, "\"%.64s\" is there twice; the first is on line %zu", key->text,
-		    yaml_line(yaml, map->keys[i]));
+		yaml_mistake(yaml, key, "\"%.64s\" is there twice; the first is on line %zu",
+		    key->text, yaml_line(yaml, map->keys[i]));
 		return;
 	}
 }
 
 /* Fills NODE to its end; false when the file ended or was refused before. */
-static bool read_members(struct yaml *yaml, struct fy_parser *parser, struct yaml_node *node, int depth)
+static bool read_members(
+    struct yaml *yaml, struct fy_parser *parser, struct yaml_node *node, int depth)
 {
 	struct yaml_node *key = NULL, *item;
 	bool end;
@@ -294,8 +297,8 @@ static bool read_members(struct yaml *yaml, struct fy_parser *parser, struct yam
 }
 
 /* NULL when it was refused or broken: then nothing more is read. */
-static struct yaml_node *read_node(struct yaml *yaml, struct fy_parser *parser, struct fy_event *event,
-    int depth, size_t fallback)
+static struct yaml_node *read_node(
+    struct yaml *yaml, struct fy_parser *parser, struct fy_event *event, int depth, size_t fallback)
 {
 	const struct fy_mark *from = fy_event_start_mark(event);
 	size_t at = from != NULL && from->input_pos <= yaml->len ? from->input_pos : fallback;
@@ -304,15 +307,16 @@ static struct yaml_node *read_node(struct yaml *yaml, struct fy_parser *parser, 
 	if (event_refused(yaml, event, at))
 		return NULL;
 	if (yaml->nodes >= YAML_NODES_MAX || depth >= YAML_DEPTH_MAX) {
-		mistake_at(yaml, at, "too much here: at most %d levels and %d values", YAML_DEPTH_MAX,
-		    YAML_NODES_MAX);
+		mistake_at(yaml, at, "too much here: at most %d levels and %d values",
+		    YAML_DEPTH_MAX, YAML_NODES_MAX);
 		return NULL;
 	}
 	if (event->type == FYET_SCALAR)
 		return text_node(yaml, event, fallback);
 	if (event->type != FYET_MAPPING_START && event->type != FYET_SEQUENCE_START)
 		return NULL;
-	node = node_new(yaml, event->type == FYET_MAPPING_START ? YAML_MAP : YAML_LIST, from, NULL, fallback);
+	node = node_new(
+	    yaml, event->type == FYET_MAPPING_START ? YAML_MAP : YAML_LIST, from, NULL, fallback);
 	if (!read_members(yaml, parser, node, depth + 1)) {
 		node_free(node);
 		return NULL;
@@ -332,9 +336,11 @@ static void read_document(struct yaml *yaml, struct fy_parser *parser)
 		enum fy_event_type type = event->type;
 
 		if (type == FYET_DOCUMENT_START && ++documents > 1)
-			mistake_at(yaml, from ? from->input_pos : 0, "a second document; one file holds one");
-		else if (yaml->root == NULL && (type == FYET_SCALAR || type == FYET_MAPPING_START ||
-		    type == FYET_SEQUENCE_START || type == FYET_ALIAS))
+			mistake_at(yaml, from ? from->input_pos : 0,
+			    "a second document; one file holds one");
+		else if (yaml->root == NULL &&
+			 (type == FYET_SCALAR || type == FYET_MAPPING_START ||
+			     type == FYET_SEQUENCE_START || type == FYET_ALIAS))
 			yaml->root = read_node(yaml, parser, event, 0, 0);
 		fy_parser_event_free(parser, event);
 		if (yaml->errors > 0 && (yaml->root == NULL || documents > 1))
@@ -373,7 +379,8 @@ static void take_diagnostics(struct yaml *yaml, struct fy_diag *diag)
 
 	while ((error = fy_diag_errors_iterate(diag, &iterator)) != NULL) {
 		size_t at = place(yaml, error->line, error->column);
-		bool is_variable = at > 0 && at < yaml->len && yaml->text[at] == '{' && yaml->text[at - 1] == '$';
+		bool is_variable =
+		    at > 0 && at < yaml->len && yaml->text[at] == '{' && yaml->text[at - 1] == '$';
 
 		mistake_at(yaml, at, "%s%s", error->msg ? error->msg : "this is no YAML",
 		    is_variable ? "; between { and } a variable is quoted: \"${NAME}\"" : "");
@@ -482,7 +489,8 @@ const struct yaml_node *yaml_key(const struct yaml_node *map, const char *key)
 bool yaml_is_null(const struct yaml_node *node)
 {
 	return node == NULL || (node->kind == YAML_TEXT && node->is_plain &&
-	    (node->text[0] == '\0' || strcmp(node->text, "~") == 0 || strcasecmp(node->text, "null") == 0));
+				   (node->text[0] == '\0' || strcmp(node->text, "~") == 0 ||
+				       strcasecmp(node->text, "null") == 0));
 }
 
 size_t yaml_line(const struct yaml *yaml, const struct yaml_node *node)
@@ -496,7 +504,8 @@ size_t yaml_line(const struct yaml *yaml, const struct yaml_node *node)
 
 /* ---- telling -------------------------------------------------------------------------------------------- */
 
-static const char *const secret_words[] = {"token", "secret", "routing_key", "password", "passwd", "api_key"};
+static const char *const secret_words[] = {
+    "token", "secret", "routing_key", "password", "passwd", "api_key"};
 
 /* Where YAML itself is broken there is no tree that knows the secrets: what follows a key that names one is hidden. */
 static void hide_by_words(const struct yaml *yaml, size_t from, size_t to, bool *hide, bool all)
@@ -539,7 +548,8 @@ static void hide_by_looks(const struct yaml *yaml, size_t from, size_t to, bool 
 				end++;
 			if (end >= len || line[end] != '@')
 				continue;
-		} else if (memcmp(line + i, "xox", 3) == 0 || (i + 5 < len && memcmp(line + i, "xapp-", 5) == 0)) {
+		} else if (memcmp(line + i, "xox", 3) == 0 ||
+			   (i + 5 < len && memcmp(line + i, "xapp-", 5) == 0)) {
 			while (end < len && !strchr(" \t,\"'}]", line[end]))
 				end++;
 		} else {
@@ -550,7 +560,8 @@ static void hide_by_looks(const struct yaml *yaml, size_t from, size_t to, bool 
 	}
 }
 
-static void mark_hidden(const struct yaml *yaml, const struct mistake *m, size_t from, size_t to, bool *hide)
+static void mark_hidden(
+    const struct yaml *yaml, const struct mistake *m, size_t from, size_t to, bool *hide)
 {
 	for (size_t i = 0; i < yaml->hidden_count; i++)
 		for (size_t k = from; k < to; k++)
@@ -562,8 +573,8 @@ static void mark_hidden(const struct yaml *yaml, const struct mistake *m, size_t
 }
 
 /* The line, secrets as ***, and a caret under the place. */
-static void put_excerpt(const struct yaml *yaml, const struct mistake *m, size_t from, size_t to, size_t line,
-    struct buf *out)
+static void put_excerpt(const struct yaml *yaml, const struct mistake *m, size_t from, size_t to,
+    size_t line, struct buf *out)
 {
 	bool *hide = xcalloc(to - from + 1, sizeof(*hide));
 	struct buf caret;
@@ -618,8 +629,8 @@ static void put_mistake(const struct yaml *yaml, const struct mistake *m, struct
 		utf8_decode(yaml->text + i, yaml->len - i, &size);
 	for (to = from; to < yaml->len && yaml->text[to] != '\n' && yaml->text[to] != '\r';)
 		to++;
-	buf_printf(out, "%s:%zu:%zu: %s%s\n", yaml->name, line, column, m->is_warning ? "warning: " : "",
-	    m->text);
+	buf_printf(out, "%s:%zu:%zu: %s%s\n", yaml->name, line, column,
+	    m->is_warning ? "warning: " : "", m->text);
 	if (m->has_place && to > from)
 		put_excerpt(yaml, m, from, to, line, out);
 }
@@ -646,7 +657,8 @@ void yaml_report(struct yaml *yaml, FILE *to)
 	for (size_t i = 0; i < yaml->count; i++)
 		put_mistake(yaml, order[i], &out);
 	if (yaml->errors + yaml->warnings > yaml->count)
-		buf_printf(&out, "%s: and %zu more\n", yaml->name, yaml->errors + yaml->warnings - yaml->count);
+		buf_printf(&out, "%s: and %zu more\n", yaml->name,
+		    yaml->errors + yaml->warnings - yaml->count);
 	fputs(buf_text(&out), to);
 	fflush(to);
 	buf_fini(&out);

@@ -23,9 +23,9 @@ enum yaml_kind { YAML_TEXT, YAML_LIST, YAML_MAP };
 
 struct yaml_node {
 	enum yaml_kind kind;
-	size_t at, end; /* the bytes of the file that it spans */
-	char *text;     /* YAML_TEXT */
-	bool is_plain;  /* written without quotes */
+	size_t at, end;           /* the bytes of the file that it spans */
+	char *text;               /* YAML_TEXT */
+	bool is_plain;            /* written without quotes */
 	struct yaml_node **keys;  /* YAML_MAP: all YAML_TEXT */
 	struct yaml_node **items; /* of a list, or the values of a map */
 	size_t count;

@@ -17,7 +17,8 @@ static size_t open_formats(void)
 {
 	static size_t count;
 
-	for (const char *const *name = format_names(); count < FORMATS_MAX && name[count] != NULL; count++) {
+	for (const char *const *name = format_names(); count < FORMATS_MAX && name[count] != NULL;
+	     count++) {
 		formats[count] = format_open(name[count], "", NULL);
 		if (formats[count] == NULL)
 			abort();
@@ -33,7 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct format_result result;
 		struct error err = {0};
 
-		if (!format_read(formats[i], (const char *)data, size, "fuzz", true, 1700000000, &result, &err)) {
+		if (!format_read(formats[i], (const char *)data, size, "fuzz", true, 1700000000,
+			&result, &err)) {
 			if (err.kind == ERROR_NONE || err.text[0] == '\0')
 				abort();
 			continue;
@@ -43,8 +45,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		for (size_t k = 0; k < result.count; k++) {
 			const struct alert *alert = result.items[k].alert;
 
-			if (alert != NULL ? alert->title == NULL || alert->dedup_key == NULL || alert->body == NULL
-			                  : result.items[k].error.text[0] == '\0')
+			if (alert != NULL ? alert->title == NULL || alert->dedup_key == NULL ||
+						alert->body == NULL
+					  : result.items[k].error.text[0] == '\0')
 				abort();
 		}
 		format_result_fini(&result);

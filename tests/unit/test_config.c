@@ -59,7 +59,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct place *place = *state;
-	static const char *const names[] = {"headsup.yaml", "secret", "ca.pem", "mine.yaml", "formats/own.yaml"};
+	static const char *const names[] = {
+	    "headsup.yaml", "secret", "ca.pem", "mine.yaml", "formats/own.yaml"};
 	char path[256];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -112,6 +113,7 @@ static bool says(const struct place *place, const char *where, const char *what)
 
 /* ---- every key ------------------------------------------------------------------------------------------ */
 
+/* clang-format off */
 static const char whole[] =
     "listen: 0.0.0.0:0\n"
     "store: sqlite:///srv/headsup.db\n"
@@ -159,6 +161,7 @@ static const char whole[] =
     "policy: {max_duration: 2h, min_matchers: 2, default_budget: 10, approval_from: high,\n"
     "         never_suppress: [[\"rule=canary-*\"], [\"rule=iam-*\", env=prod]],\n"
     "         announcers: [U0ALICE], responders: [S0TEAM, W0BOB], approvers: []}\n";
+/* clang-format on */
 
 static void give_files(struct place *place)
 {
@@ -237,7 +240,8 @@ static void config__with_every_key__is_read(void **state)
 	assert_string_equal(c->tokens[0].token, "from-a-file-0123456789");
 	assert_int_equal(c->tokens[0].may, MAY_ANNOUNCE);
 	assert_string_equal(c->tokens[1].name, "ops");
-	assert_int_equal(c->tokens[1].may, MAY_SEND | MAY_READ | MAY_ACT | MAY_ANNOUNCE | MAY_ANNOUNCE_FOR);
+	assert_int_equal(
+	    c->tokens[1].may, MAY_SEND | MAY_READ | MAY_ACT | MAY_ANNOUNCE | MAY_ANNOUNCE_FOR);
 	config_free(c);
 }
 
@@ -326,9 +330,12 @@ static void config__with_nothing_but_a_store__has_defaults(void **state)
 #define TOKEN(rest) STORE "tokens: [{" rest "}]\n"
 #define ROUTE(rest) STORE "routes: [{" rest "}, {channel: \"#all\"}]\n"
 #define HOURS(rest) STORE "working_hours: {" rest "}\n"
-#define SLACK(rest) STORE "routes: [{channel: \"#all\"}]\nslack: {app_token: xapp-1, bot_token: xoxb-1, " rest "}\n"
+#define SLACK(rest)                                                                                \
+	STORE "routes: [{channel: \"#all\"}]\nslack: {app_token: xapp-1, bot_token: xoxb-1, " rest \
+	      "}\n"
 #define GOOD "token: \"${HEADSUP_TEST_TOKEN}\""
 
+/* clang-format off */
 static const struct {
 	const char *text, *where, *what;
 	int more; /* mistakes that follow from it */
@@ -466,6 +473,7 @@ static const struct {
     {STORE "policy: {never_suppress: [[\"rule\"]]}\n", "2:28", "", 0},
     {STORE "policy: {approvers: [\"@bob\"]}\n", "2:22", "these are ids of Slack users or user groups", 0},
 };
+/* clang-format on */
 
 static void config__with_a_mistake__says_where_and_what(void **state)
 {
@@ -477,9 +485,11 @@ static void config__with_a_mistake__says_where_and_what(void **state)
 		char count[32];
 
 		snprintf(count, sizeof(count), ": %d mistake", 1 + mistakes[i].more);
-		if (c != NULL || !says(place, mistakes[i].where, mistakes[i].what) || strstr(place->err.text, count) == NULL)
-			failed++, print_error("case %zu:\n%swants %s: %s\nsays %s\n%s\n", i, mistakes[i].text,
-			    mistakes[i].where, mistakes[i].what, place->said, place->err.text);
+		if (c != NULL || !says(place, mistakes[i].where, mistakes[i].what) ||
+		    strstr(place->err.text, count) == NULL)
+			failed++, print_error("case %zu:\n%swants %s: %s\nsays %s\n%s\n", i,
+				      mistakes[i].text, mistakes[i].where, mistakes[i].what,
+				      place->said, place->err.text);
 		assert_true(c != NULL || place->err.kind == ERROR_USAGE);
 		config_free(c);
 	}
@@ -489,7 +499,8 @@ static void config__with_a_mistake__says_where_and_what(void **state)
 static void config__with_many_mistakes__says_all_in_one_run_in_order(void **state)
 {
 	struct place *place = *state;
-	struct config *c = load(place, "listen: x\nstore: y\nretention: z\npolicy: {min_matchers: 0}\nlog: {level: a}\n");
+	struct config *c = load(place,
+	    "listen: x\nstore: y\nretention: z\npolicy: {min_matchers: 0}\nlog: {level: a}\n");
 	const char *at = place->said;
 	static const char *const where[] = {":1:9: ", ":2:8: ", ":3:12: ", ":4:24: ", ":5:14: "};
 
@@ -535,7 +546,8 @@ static void secrets__near_any_mistake__are_never_shown(void **state)
 	    STORE "slack: {bot_token: sesame\n",
 	    STORE "slack:\n  bot_token: sesame: x\n",
 	    STORE "slack:\n  - bot_token: |\n   sesame\n     sesame\n",
-	    STORE "pagerduty: {routing_key: sesame, api_token: sesame, webhook_secret: sesame, from: x}\n",
+	    STORE "pagerduty: {routing_key: sesame, api_token: sesame, webhook_secret: sesame, "
+		  "from: x}\n",
 	    STORE "pagerduty: {\"routing_key\": 'sesame', from: x}\n",
 	    STORE "sources: [{name: f, format: falco, token: sesame, rate: x}]\n",
 	    STORE "sources: [{name: f, format: falco, secret: sesame, rate: x}]\n",
@@ -564,12 +576,15 @@ static void secrets__that_others_can_read_or_guess__are_warned_of(void **state)
 	char path[128];
 	struct config *c;
 
-	c = load_mode(place, STORE "tokens: [{name: a, may: read, token: 0123456789abcdef0123}]\n", 0644);
+	c = load_mode(
+	    place, STORE "tokens: [{name: a, may: read, token: 0123456789abcdef0123}]\n", 0644);
 	assert_non_null(c);
-	assert_true(says(place, "1:1", "warning: it holds secrets and can be read by others (mode 0644)"));
+	assert_true(
+	    says(place, "1:1", "warning: it holds secrets and can be read by others (mode 0644)"));
 	config_free(c);
 
-	c = load_mode(place, STORE "tokens: [{name: a, may: read, token: \"${HEADSUP_TEST_TOKEN}\"}]\n", 0644);
+	c = load_mode(place,
+	    STORE "tokens: [{name: a, may: read, token: \"${HEADSUP_TEST_TOKEN}\"}]\n", 0644);
 	assert_non_null(c);
 	assert_null(strstr(place->said, "can be read by others"));
 	config_free(c);
@@ -592,7 +607,8 @@ static void secrets__that_others_can_read_or_guess__are_warned_of(void **state)
 static void value__with_two_dollars__is_no_variable(void **state)
 {
 	struct place *place = *state;
-	struct config *c = load(place, STORE "routes: [{channel: \"#all\", mention: \"$${x} $5 ${HEADSUP_TEST_WORD}\"}]\n");
+	struct config *c = load(place,
+	    STORE "routes: [{channel: \"#all\", mention: \"$${x} $5 ${HEADSUP_TEST_WORD}\"}]\n");
 
 	assert_non_null(c);
 	assert_string_equal(c->routes[0].mention, "${x} $5 hidden-word");
@@ -655,9 +671,10 @@ static void working_hour__by_local_time__is_known(void **state)
 	struct place *place = *state;
 	struct config *c;
 
-	c = load(place, HOURS("days: mon-fri, from: \"08:00\", to: \"19:00\", timezone: Europe/Paris"));
+	c = load(
+	    place, HOURS("days: mon-fri, from: \"08:00\", to: \"19:00\", timezone: Europe/Paris"));
 	assert_non_null(c);
-	assert_true(config_working_hour(c, at("2026-03-02T07:00:00Z")));  /* Monday 08:00 */
+	assert_true(config_working_hour(c, at("2026-03-02T07:00:00Z"))); /* Monday 08:00 */
 	assert_false(config_working_hour(c, at("2026-03-02T06:59:59Z")));
 	assert_false(config_working_hour(c, at("2026-03-02T18:00:00Z"))); /* 19:00 */
 	assert_true(config_working_hour(c, at("2026-07-06T06:30:00Z")));  /* summer time */
@@ -666,9 +683,11 @@ static void working_hour__by_local_time__is_known(void **state)
 
 	c = load(place, HOURS("days: [fri, sat], from: \"22:00\", to: \"06:00\", timezone: UTC"));
 	assert_non_null(c);
-	assert_true(config_working_hour(c, at("2026-03-06T23:00:00Z")));  /* Friday night */
-	assert_true(config_working_hour(c, at("2026-03-07T05:59:00Z")));  /* and Saturday's small hours */
-	assert_true(config_working_hour(c, at("2026-03-08T05:00:00Z")));  /* Saturday's night into Sunday */
+	assert_true(config_working_hour(c, at("2026-03-06T23:00:00Z"))); /* Friday night */
+	assert_true(
+	    config_working_hour(c, at("2026-03-07T05:59:00Z"))); /* and Saturday's small hours */
+	assert_true(
+	    config_working_hour(c, at("2026-03-08T05:00:00Z"))); /* Saturday's night into Sunday */
 	assert_false(config_working_hour(c, at("2026-03-08T22:30:00Z"))); /* Sunday */
 	assert_false(config_working_hour(c, at("2026-03-06T05:00:00Z"))); /* Thursday's night */
 	config_free(c);
@@ -697,12 +716,31 @@ static void address__without_tls__is_taken_on_loopback_only(void **state)
 		const char *url;
 		bool taken;
 	} cases[] = {
-	    {"https://a", true}, {"wss://a.example/x?y", true}, {"http://127.0.0.1", true}, {"http://127.9.9.9:80/", true},
-	    {"ws://localhost:1/x", true}, {"ws://LOCALHOST", true}, {"http://[::1]:8080", true}, {"HTTP://127.0.0.1", true},
-	    {"http://0.0.0.0", false}, {"http://127.1", false}, {"http://2130706433", false}, {"http://[::ffff:127.0.0.1]", false},
-	    {"http://[::1", false}, {"ws://a", false}, {"http://127.0.0.1@evil", false}, {"http://evil#@127.0.0.1", false},
-	    {"http://evil\\@127.0.0.1", false}, {"http://localhost.", false}, {"//a", false}, {"", false}, {"http://", false},
-	    {"https://a:0", false}, {"https://a:", false}, {"https://a:1x", false}, {"file:///etc/passwd", false},
+	    {"https://a", true},
+	    {"wss://a.example/x?y", true},
+	    {"http://127.0.0.1", true},
+	    {"http://127.9.9.9:80/", true},
+	    {"ws://localhost:1/x", true},
+	    {"ws://LOCALHOST", true},
+	    {"http://[::1]:8080", true},
+	    {"HTTP://127.0.0.1", true},
+	    {"http://0.0.0.0", false},
+	    {"http://127.1", false},
+	    {"http://2130706433", false},
+	    {"http://[::ffff:127.0.0.1]", false},
+	    {"http://[::1", false},
+	    {"ws://a", false},
+	    {"http://127.0.0.1@evil", false},
+	    {"http://evil#@127.0.0.1", false},
+	    {"http://evil\\@127.0.0.1", false},
+	    {"http://localhost.", false},
+	    {"//a", false},
+	    {"", false},
+	    {"http://", false},
+	    {"https://a:0", false},
+	    {"https://a:", false},
+	    {"https://a:1x", false},
+	    {"file:///etc/passwd", false},
 	};
 
 	(void)state;

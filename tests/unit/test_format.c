@@ -24,6 +24,7 @@
 /* ---- samples -------------------------------------------------------------------------------------------- */
 
 /* NULL: absent. LABELS: some that must be there, "name=value" each on a line. */
+/* clang-format off */
 static const struct sample {
 	const char *format, *file;
 	const char *rule, *title, *description, *severity, *status, *actor, *host, *ip, *process, *service, *env, *account,
@@ -125,6 +126,7 @@ static const struct sample {
      .title = "My First Message", .description = "Hello world!", .severity = "medium", .occurred_at = "2012-05-02T00:54:06Z",
      .notes = "severity is not given: taken as medium", .label_count = 1},
 };
+/* clang-format on */
 
 static char *load(const char *file, size_t *len)
 {
@@ -141,14 +143,16 @@ static char *load(const char *file, size_t *len)
 static void same(const char *file, const char *field, const char *is, const char *wanted)
 {
 	if ((is == NULL) != (wanted == NULL) || (is != NULL && strcmp(is, wanted) != 0))
-		fail_msg("%s: %s is \"%s\", not \"%s\"", file, field, is ? is : "(absent)", wanted ? wanted : "(absent)");
+		fail_msg("%s: %s is \"%s\", not \"%s\"", file, field, is ? is : "(absent)",
+		    wanted ? wanted : "(absent)");
 }
 
 static void has_labels(const char *file, const struct alert *alert, const char *labels)
 {
 	while (labels != NULL && *labels != '\0') {
 		size_t len = strcspn(labels, "\n"), name = strcspn(labels, "=");
-		char *key = xstrndup(labels, name), *value = xstrndup(labels + name + 1, len - name - 1);
+		char *key = xstrndup(labels, name),
+		     *value = xstrndup(labels + name + 1, len - name - 1);
 
 		same(file, key, alert_label(alert, key), value);
 		free(key);
@@ -166,7 +170,8 @@ static void check_sample(const struct sample *s, const struct alert *a)
 	same(s->file, "title", a->title, s->title);
 	same(s->file, "description", a->description, s->description);
 	same(s->file, "severity", severity_name(a->severity), s->severity);
-	same(s->file, "status", a->is_resolve ? "resolved" : "firing", s->status ? s->status : "firing");
+	same(s->file, "status", a->is_resolve ? "resolved" : "firing",
+	    s->status ? s->status : "firing");
 	same(s->file, "actor", a->actor, s->actor);
 	same(s->file, "host", a->host, s->host);
 	same(s->file, "ip", a->ip, s->ip);
@@ -290,10 +295,15 @@ static void normalised__with_all_members__is_read(void **state)
 
 	(void)state;
 	read_with(&r, "headsup",
-	    "{\"title\":\"t\",\"description\":\"d\",\"severity\":\"HIGH\",\"rule\":\"r\",\"source\":\"s\",\"actor\":\"unknown\",\"host\":\"h\","
-	    "\"ip\":\"10.0.0.1\",\"process\":\"p\",\"service\":\"sv\",\"env\":\"e\",\"account\":\"ac\",\"region\":\"re\","
-	    "\"url\":\"https://x/\",\"dedup_key\":\"k\",\"occurred_at\":\"2026-03-02T19:45:22+01:00\",\"status\":\"resolved\","
-	    "\"labels\":{\"a\":\"1\",\"n\":2.5,\"b\":true,\"z\":null},\"team\":\"red\",\"deep\":{\"x\":[1]}}");
+	    "{\"title\":\"t\",\"description\":\"d\",\"severity\":\"HIGH\",\"rule\":\"r\","
+	    "\"source\":\"s\",\"actor\":\"unknown\",\"host\":\"h\","
+	    "\"ip\":\"10.0.0.1\",\"process\":\"p\",\"service\":\"sv\",\"env\":\"e\",\"account\":"
+	    "\"ac\",\"region\":\"re\","
+	    "\"url\":\"https://x/"
+	    "\",\"dedup_key\":\"k\",\"occurred_at\":\"2026-03-02T19:45:22+01:00\",\"status\":"
+	    "\"resolved\","
+	    "\"labels\":{\"a\":\"1\",\"n\":2.5,\"b\":true,\"z\":null},\"team\":\"red\",\"deep\":{"
+	    "\"x\":[1]}}");
 	a = only(&r);
 	assert_string_equal(a->title, "t");
 	assert_string_equal(a->description, "d");
@@ -325,10 +335,14 @@ static void normalised__with_members_that_cannot_be_read__fires_and_says_so(void
 	    {"\"actor\":[\"a\"]", "actor", "actor cannot be read"},
 	    {"\"rule\":true", "rule", "rule cannot be read"},
 	    {"\"ip\":\"999.1.1.1\"", "ip", "ip cannot be read: \"999.1.1.1\""},
-	    {"\"url\":\"javascript:alert(1)\"", "url", "url cannot be read: \"javascript:alert(1)\""},
-	    {"\"occurred_at\":\"yesterday\"", NULL, "occurred_at cannot be read: \"yesterday\": taken as the time of receipt"},
-	    {"\"occurred_at\":1772477122", NULL, "occurred_at cannot be read: taken as the time of receipt"},
-	    {"\"severity\":\"bad\\nword\"", NULL, "severity cannot be read: \"bad word\": taken as medium"},
+	    {"\"url\":\"javascript:alert(1)\"", "url",
+		"url cannot be read: \"javascript:alert(1)\""},
+	    {"\"occurred_at\":\"yesterday\"", NULL,
+		"occurred_at cannot be read: \"yesterday\": taken as the time of receipt"},
+	    {"\"occurred_at\":1772477122", NULL,
+		"occurred_at cannot be read: taken as the time of receipt"},
+	    {"\"severity\":\"bad\\nword\"", NULL,
+		"severity cannot be read: \"bad word\": taken as medium"},
 	    {"\"severity\":1", NULL, "severity cannot be read: taken as medium"},
 	    {"\"status\":\"gone\"", NULL, "status cannot be read: \"gone\": taken as firing"},
 	    {"\"labels\":\"a\"", NULL, "labels cannot be read"},
@@ -359,8 +373,9 @@ static void normalised__with_members_that_cannot_be_read__fires_and_says_so(void
 
 static void normalised__without_a_good_title__is_a_mistake(void **state)
 {
-	static const char *const bodies[] = {"{}", "{\"title\":\"\"}", "{\"title\":\" \\n\"}", "{\"title\":5}", "{\"title\":null}",
-	    "{\"Title\":\"t\"}", "{\"title\":[\"t\"]}", "5", "\"t\"", "null", "", "{", "{\"title\":\"t\"} x", "[[{\"title\":\"t\"}]"};
+	static const char *const bodies[] = {"{}", "{\"title\":\"\"}", "{\"title\":\" \\n\"}",
+	    "{\"title\":5}", "{\"title\":null}", "{\"Title\":\"t\"}", "{\"title\":[\"t\"]}", "5",
+	    "\"t\"", "null", "", "{", "{\"title\":\"t\"} x", "[[{\"title\":\"t\"}]"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
@@ -378,7 +393,9 @@ static void normalised__in_a_list__spoils_no_other(void **state)
 	struct reader r;
 
 	(void)state;
-	read_with(&r, "headsup", "[{\"title\":\"a\"},{\"host\":\"h\"},5,{\"title\":\"b\" , \"host\":\"x\"},[{\"title\":\"c\"}]]");
+	read_with(&r, "headsup",
+	    "[{\"title\":\"a\"},{\"host\":\"h\"},5,{\"title\":\"b\" , "
+	    "\"host\":\"x\"},[{\"title\":\"c\"}]]");
 	assert_true(r.ok);
 	assert_true(r.result.is_many);
 	assert_int_equal(r.result.count, 5);
@@ -418,7 +435,8 @@ static void body__of_lines__is_one_alert_each(void **state)
 	struct reader r;
 
 	(void)state;
-	read_with(&r, "falco", "{\"rule\":\"a\",\"priority\":\"Error\"}\n\n{\"rule\":\"b\" }\r\n{\"rule\n");
+	read_with(&r, "falco",
+	    "{\"rule\":\"a\",\"priority\":\"Error\"}\n\n{\"rule\":\"b\" }\r\n{\"rule\n");
 	assert_true(r.ok);
 	assert_true(r.result.is_many);
 	assert_int_equal(r.result.count, 3);
@@ -461,8 +479,11 @@ static void falco__that_says_little_or_nonsense__still_fires(void **state)
 	const struct alert *a;
 
 	(void)state;
-	read_with(&r, "falco", "{\"output\":\"2026-03-02T18:45:22.123456789+0000: Warning hey (x)\",\"priority\":\"Dire\",\"time\":\"0000-00-00\","
-	                       "\"hostname\":\"<NA>\",\"output_fields\":{\"user.name\":\"<NA>\",\"container.name\":\"c\"}}");
+	read_with(&r, "falco",
+	    "{\"output\":\"2026-03-02T18:45:22.123456789+0000: Warning hey "
+	    "(x)\",\"priority\":\"Dire\",\"time\":\"0000-00-00\","
+	    "\"hostname\":\"<NA>\",\"output_fields\":{\"user.name\":\"<NA>\",\"container.name\":"
+	    "\"c\"}}");
 	a = only(&r);
 	assert_string_equal(a->title, "hey (x)");
 	assert_string_equal(a->description, "hey (x)");
@@ -472,7 +493,8 @@ static void falco__that_says_little_or_nonsense__still_fires(void **state)
 	assert_int_equal(a->severity, SEVERITY_MEDIUM);
 	assert_int_equal(a->occurred_at, NOW);
 	assert_non_null(strstr(a->notes, "severity cannot be read: \"Dire\": taken as medium"));
-	assert_non_null(strstr(a->notes, "occurred_at cannot be read: \"0000-00-00\": taken as the time of receipt"));
+	assert_non_null(strstr(
+	    a->notes, "occurred_at cannot be read: \"0000-00-00\": taken as the time of receipt"));
 	reader_fini(&r);
 
 	read_with(&r, "falco", "{\"rule\":\"r\",\"output_fields\":[1]}");
@@ -487,10 +509,13 @@ static void falco__that_says_little_or_nonsense__still_fires(void **state)
 static void falco__repeats_and_look_alikes__have_the_right_keys(void **state)
 {
 	static const char *const bodies[] = {
-	    "{\"rule\":\"r\",\"hostname\":\"h\",\"time\":\"2026-01-01T00:00:00Z\",\"output\":\"a\",\"output_fields\":{\"user.name\":\"u\",\"proc.name\":\"p\"}}",
-	    "{\"rule\":\"r\",\"hostname\":\"h\",\"time\":\"2026-01-02T00:00:00Z\",\"output\":\"b\",\"uuid\":\"x\",\"output_fields\":{\"user.name\":\"u\",\"proc.name\":\"p\"}}",
+	    "{\"rule\":\"r\",\"hostname\":\"h\",\"time\":\"2026-01-01T00:00:00Z\",\"output\":\"a\","
+	    "\"output_fields\":{\"user.name\":\"u\",\"proc.name\":\"p\"}}",
+	    "{\"rule\":\"r\",\"hostname\":\"h\",\"time\":\"2026-01-02T00:00:00Z\",\"output\":\"b\","
+	    "\"uuid\":\"x\",\"output_fields\":{\"user.name\":\"u\",\"proc.name\":\"p\"}}",
 	    "{\"rule\":\"r\",\"hostname\":\"h\",\"output_fields\":{\"user.name\":\"up\"}}",
-	    "{\"rule\":\"r\",\"hostname\":\"h\",\"output_fields\":{\"user.name\":\"u\",\"container.id\":\"p\"}}",
+	    "{\"rule\":\"r\",\"hostname\":\"h\",\"output_fields\":{\"user.name\":\"u\",\"container."
+	    "id\":\"p\"}}",
 	    "{\"rule\":\"r1:h\",\"output_fields\":{\"user.name\":\"u\",\"proc.name\":\"p\"}}",
 	};
 	char *keys[5];
@@ -519,9 +544,13 @@ static void threatstack__by_source_and_severity__is_told_apart(void **state)
 		const char *host, *region;
 		bool resolved;
 	} cases[] = {
-	    {"{\"title\":\"t\",\"severity\":1,\"source\":\"Host\",\"server_or_region\":\"web-1\"}", SEVERITY_HIGH, "web-1", NULL, false},
-	    {"{\"title\":\"t\",\"severity\":\"2\",\"source\":\"CloudTrail\",\"server_or_region\":\"us-east-1\"}", SEVERITY_MEDIUM, NULL, "us-east-1", false},
-	    {"{\"title\":\"t\",\"severity\":3.0,\"dismissed\":true}", SEVERITY_LOW, NULL, NULL, true},
+	    {"{\"title\":\"t\",\"severity\":1,\"source\":\"Host\",\"server_or_region\":\"web-1\"}",
+		SEVERITY_HIGH, "web-1", NULL, false},
+	    {"{\"title\":\"t\",\"severity\":\"2\",\"source\":\"CloudTrail\",\"server_or_region\":"
+	     "\"us-east-1\"}",
+		SEVERITY_MEDIUM, NULL, "us-east-1", false},
+	    {"{\"title\":\"t\",\"severity\":3.0,\"dismissed\":true}", SEVERITY_LOW, NULL, NULL,
+		true},
 	    {"{\"title\":\"t\",\"severity\":9}", SEVERITY_MEDIUM, NULL, NULL, false},
 	    {"{\"title\":\"t\"}", SEVERITY_MEDIUM, NULL, NULL, false},
 	};
@@ -547,16 +576,20 @@ static void guardduty__severity__follows_the_scale(void **state)
 		const char *severity;
 		enum severity is;
 		bool noted;
-	} cases[] = {{"10", SEVERITY_CRITICAL, false}, {"9", SEVERITY_CRITICAL, false}, {"8.9", SEVERITY_HIGH, false},
-	    {"7", SEVERITY_HIGH, false}, {"6.9", SEVERITY_MEDIUM, false}, {"4", SEVERITY_MEDIUM, false}, {"3.9", SEVERITY_LOW, false},
-	    {"\"1\"", SEVERITY_LOW, false}, {"0.5", SEVERITY_MEDIUM, true}, {"\"x\"", SEVERITY_MEDIUM, true}, {"null", SEVERITY_MEDIUM, true}};
+	} cases[] = {{"10", SEVERITY_CRITICAL, false}, {"9", SEVERITY_CRITICAL, false},
+	    {"8.9", SEVERITY_HIGH, false}, {"7", SEVERITY_HIGH, false},
+	    {"6.9", SEVERITY_MEDIUM, false}, {"4", SEVERITY_MEDIUM, false},
+	    {"3.9", SEVERITY_LOW, false}, {"\"1\"", SEVERITY_LOW, false},
+	    {"0.5", SEVERITY_MEDIUM, true}, {"\"x\"", SEVERITY_MEDIUM, true},
+	    {"null", SEVERITY_MEDIUM, true}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct reader r;
 		char body[64];
 
-		snprintf(body, sizeof(body), "{\"title\":\"t\",\"severity\":%s}", cases[i].severity);
+		snprintf(
+		    body, sizeof(body), "{\"title\":\"t\",\"severity\":%s}", cases[i].severity);
 		read_with(&r, "guardduty", body);
 		assert_int_equal(only(&r)->severity, cases[i].is);
 		assert_int_equal(only(&r)->notes != NULL, cases[i].noted);
@@ -571,9 +604,12 @@ static void guardduty__from_the_api__is_read_in_capitals(void **state)
 
 	(void)state;
 	read_with(&r, "guardduty",
-	    "{\"Findings\":[{\"Id\":\"1\",\"AccountId\":\"123\",\"Type\":\"A:B/C\",\"Title\":\"t\",\"Severity\":8,\"UpdatedAt\":\"2026-01-01T00:00:00Z\","
-	    "\"Resource\":{\"AccessKeyDetails\":{\"UserName\":\"eve\"}},\"Service\":{\"Action\":{\"PortProbeAction\":{\"PortProbeDetails\":"
-	    "[{\"LocalPortDetails\":{}},{\"RemoteIpDetails\":{\"IpAddressV4\":\"1.2.3.4\"}}]}}}}]}");
+	    "{\"Findings\":[{\"Id\":\"1\",\"AccountId\":\"123\",\"Type\":\"A:B/"
+	    "C\",\"Title\":\"t\",\"Severity\":8,\"UpdatedAt\":\"2026-01-01T00:00:00Z\","
+	    "\"Resource\":{\"AccessKeyDetails\":{\"UserName\":\"eve\"}},\"Service\":{\"Action\":{"
+	    "\"PortProbeAction\":{\"PortProbeDetails\":"
+	    "[{\"LocalPortDetails\":{}},{\"RemoteIpDetails\":{\"IpAddressV4\":\"1.2.3.4\"}}]}}}}]"
+	    "}");
 	a = only(&r);
 	assert_string_equal(a->rule, "A:B/C");
 	assert_string_equal(a->actor, "eve");
@@ -587,6 +623,7 @@ static void guardduty__from_the_api__is_read_in_capitals(void **state)
 /* ---- the language --------------------------------------------------------------------------------------- */
 
 /* One thing the language can say: with YAML, BODY gives FIELD the value IS. */
+/* clang-format off */
 static const struct {
 	const char *yaml, *body, *field, *is;
 } language[] = {
@@ -648,6 +685,7 @@ static const struct {
     {"fields: {title: /t, ip: [/a, /b]}", "{\"t\":\"t\",\"a\":\"AWS Internal\",\"b\":\"::1\"}", "ip", "::1"},
     {"fields: {title: /t, dedup_key: /k}", "{\"t\":\"t\",\"k\":\"mine\"}", "dedup_key", "mine"},
 };
+/* clang-format on */
 
 static void language__in_each_of_its_words__does_what_it_says(void **state)
 {
@@ -660,7 +698,8 @@ static void language__in_each_of_its_words__does_what_it_says(void **state)
 		read_by(&r, language[i].yaml, language[i].body);
 		value = alert_value(only(&r), language[i].field, space);
 		snprintf(where, sizeof(where), "case %zu", i);
-		if (value != NULL && strstr(value, " alert") != NULL && strstr(value, "headsup-format-") == value)
+		if (value != NULL && strstr(value, " alert") != NULL &&
+		    strstr(value, "headsup-format-") == value)
 			value = "t alert"; /* named after its file, which is a random one */
 		same(where, language[i].yaml, value, language[i].is);
 		reader_fini(&r);
@@ -709,7 +748,8 @@ static void conditions__of_each_kind__hold_when_they_should(void **state)
 		struct reader r;
 		char yaml[512];
 
-		snprintf(yaml, sizeof(yaml), "ignore: [%s]\nfields: {title: {text: t}}\n", cases[i].condition);
+		snprintf(yaml, sizeof(yaml), "ignore: [%s]\nfields: {title: {text: t}}\n",
+		    cases[i].condition);
 		read_by(&r, yaml, cases[i].body);
 		assert_true(r.ok);
 		if ((r.result.ignored == 1) != cases[i].holds)
@@ -721,8 +761,8 @@ static void conditions__of_each_kind__hold_when_they_should(void **state)
 static void status__by_map_or_date__resolves(void **state)
 {
 	static const char yaml[] = "fields:\n  title: {text: t}\n  status:\n"
-	                           "    - {text: resolved, when: {at: /endsAt, past: true}}\n"
-	                           "    - {at: /status, map: {ok: resolved, alerting: firing}}\n";
+				   "    - {text: resolved, when: {at: /endsAt, past: true}}\n"
+				   "    - {at: /status, map: {ok: resolved, alerting: firing}}\n";
 	static const struct {
 		const char *body;
 		bool resolved, noted;
@@ -748,7 +788,8 @@ static void status__by_map_or_date__resolves(void **state)
 static void dedup__by_a_set_of_labels__does_not_depend_on_their_order(void **state)
 {
 	static const char yaml[] = "fields: {title: {text: t}}\ndedup: [/labels]\n";
-	static const char *const bodies[] = {"{\"labels\":{\"a\":\"1\",\"b\":\"2\"}}", "{\"labels\":{\"b\":\"2\",\"a\":\"1\"},\"x\":1}",
+	static const char *const bodies[] = {"{\"labels\":{\"a\":\"1\",\"b\":\"2\"}}",
+	    "{\"labels\":{\"b\":\"2\",\"a\":\"1\"},\"x\":1}",
 	    "{\"labels\":{\"a\":\"1\",\"b\":\"3\"}}", "{\"labels\":{\"a\":\"12:b=1:2\"}}"};
 	char *keys[4];
 
@@ -773,8 +814,10 @@ static void rest__of_members__becomes_labels(void **state)
 	const struct alert *a;
 
 	(void)state;
-	read_by(&r, "fields: {title: /t, host: {at: /h/name}}\nlabels: [{rest: true, except: [secret]}]\n",
-	    "{\"t\":\"t\",\"h\":{\"name\":\"x\"},\"secret\":\"s\",\"a\":\"1\",\"o\":{\"p\":1},\"n\":7,\"e\":\"\"}");
+	read_by(&r,
+	    "fields: {title: /t, host: {at: /h/name}}\nlabels: [{rest: true, except: [secret]}]\n",
+	    "{\"t\":\"t\",\"h\":{\"name\":\"x\"},\"secret\":\"s\",\"a\":\"1\",\"o\":{\"p\":1},"
+	    "\"n\":7,\"e\":\"\"}");
 	a = only(&r);
 	assert_int_equal(a->label_count, 2);
 	assert_string_equal(alert_label(a, "a"), "1");
@@ -790,24 +833,36 @@ static void format__with_a_mistake__says_where(void **state)
 		const char *yaml, *where;
 	} cases[] = {
 	    {"about: x\n", ":1:1: a format lacks fields"},
-	    {"fields: {titel: /t}\n", ":1:10: an alert has no field \"titel\" that a format sets; did you mean title?"},
+	    {"fields: {titel: /t}\n",
+		":1:10: an alert has no field \"titel\" that a format sets; did you mean title?"},
 	    {"fields: {count: /t}\n", ":1:10: an alert has no field \"count\""},
 	    {"fields: {title: t}\n", ":1:17: this is a JSON Pointer"},
-	    {"fields: {title: {at: /t, strp: x}}\n", ":1:26: a value has no \"strp\"; did you mean strip?"},
+	    {"fields: {title: {at: /t, strp: x}}\n",
+		":1:26: a value has no \"strp\"; did you mean strip?"},
 	    {"fields: {title: {strip: x}}\n", ":1:17: a value says where it comes from"},
-	    {"fields: {title: {at: /t, match: \"(\"}}\n", ":1:33: no regular expression: missing closing parenthesis"},
+	    {"fields: {title: {at: /t, match: \"(\"}}\n",
+		":1:33: no regular expression: missing closing parenthesis"},
 	    {"fields: {title: {text: \"{/a\"}}\n", ":1:24: a text is like"},
-	    {"fields: {title: /t, severity: {at: /s, map: {a: bad}}}\n", ":1:49: \"bad\" is none of info low medium high critical"},
-	    {"fields: {title: /t, status: {at: /s, map: {a: open}}}\n", ":1:47: \"open\" is none of firing resolved"},
-	    {"fields: {title: /t, severity: {at: /s, at_least: {x: high}}}\n", ":1:51: this is a number"},
-	    {"fields: {title: /t, severity: {at: /s, at_least: {1: high}, at_most: {1: low}}}\n", ": one of at_least and at_most"},
-	    {"unwrap: [{inot: /a}]\nfields: {title: /t}\n", ":1:11: a layer has no \"inot\"; did you mean into?"},
-	    {"unwrap: [{into: /a, json: /b}]\nfields: {title: /t}\n", ":1:10: a layer is {into: POINTER} or {json: POINTER}"},
+	    {"fields: {title: /t, severity: {at: /s, map: {a: bad}}}\n",
+		":1:49: \"bad\" is none of info low medium high critical"},
+	    {"fields: {title: /t, status: {at: /s, map: {a: open}}}\n",
+		":1:47: \"open\" is none of firing resolved"},
+	    {"fields: {title: /t, severity: {at: /s, at_least: {x: high}}}\n",
+		":1:51: this is a number"},
+	    {"fields: {title: /t, severity: {at: /s, at_least: {1: high}, at_most: {1: low}}}\n",
+		": one of at_least and at_most"},
+	    {"unwrap: [{inot: /a}]\nfields: {title: /t}\n",
+		":1:11: a layer has no \"inot\"; did you mean into?"},
+	    {"unwrap: [{into: /a, json: /b}]\nfields: {title: /t}\n",
+		":1:10: a layer is {into: POINTER} or {json: POINTER}"},
 	    {"ignore: [{is: x}]\nfields: {title: /t}\n", ":1:10: a condition lacks at"},
-	    {"labels: [{name: x}]\nfields: {title: /t}\n", ":1:10: a label with a name lacks its value"},
-	    {"labels: [{name: x, value: /a, rest: true}]\nfields: {title: /t}\n", ":1:10: labels are {name:, value:}"},
+	    {"labels: [{name: x}]\nfields: {title: /t}\n",
+		":1:10: a label with a name lacks its value"},
+	    {"labels: [{name: x, value: /a, rest: true}]\nfields: {title: /t}\n",
+		":1:10: labels are {name:, value:}"},
 	    {"fields: [title]\n", ":1:9: fields is a map"},
-	    {"field: {title: /t}\nfields: {title: /t}\n", ":1:1: a format has no \"field\"; did you mean fields?"},
+	    {"field: {title: /t}\nfields: {title: /t}\n",
+		":1:1: a format has no \"field\"; did you mean fields?"},
 	};
 	int failed = 0;
 
@@ -820,7 +875,8 @@ static void format__with_a_mistake__says_where(void **state)
 		size_t n;
 
 		assert_true(fd >= 0 && file != NULL);
-		assert_int_equal(write(fd, cases[i].yaml, strlen(cases[i].yaml)), strlen(cases[i].yaml));
+		assert_int_equal(
+		    write(fd, cases[i].yaml, strlen(cases[i].yaml)), strlen(cases[i].yaml));
 		close(fd);
 		fflush(stderr);
 		dup2(fileno(file), STDERR_FILENO);
@@ -834,7 +890,8 @@ static void format__with_a_mistake__says_where(void **state)
 		said[n] = '\0';
 		fclose(file);
 		if (format != NULL || strstr(said, cases[i].where) == NULL)
-			failed++, print_error("%swants %s\nsays %s\n", cases[i].yaml, cases[i].where, said);
+			failed++, print_error(
+				      "%swants %s\nsays %s\n", cases[i].yaml, cases[i].where, said);
 		format_free(format);
 	}
 	assert_int_equal(failed, 0);
@@ -871,10 +928,12 @@ static void formats__that_come_with_headsup__all_compile(void **state)
 
 static void body__of_hostile_shape__neither_crashes_nor_grows(void **state)
 {
-	static const char *const bodies[] = {"{\"rule\":\"a\\u0000b\",\"output\":\"\\ud800\"}", "{\"rule\":\"\xff\xfe\"}",
-	    "{\"rule\":{\"rule\":{}}}", "{\"rule\":[[[[]]]]}", "{\"Message\":\"{\\\"alerts\\\":[[],[],{}]}\",\"rule\":\"r\"}",
-	    "{\"rule\":\"r\",\"tags\":{\"a\":1},\"output_fields\":{\"\":\"x\",\"user.name\":[]}}", "{\"alerts\":{\"alerts\":[]},\"title\":1e999}",
-	    "[[[[[]]]]]", "{\"detail\":[],\"title\":\"x\"}", "{\"Message\":\"[\",\"title\":\"x\"}"};
+	static const char *const bodies[] = {"{\"rule\":\"a\\u0000b\",\"output\":\"\\ud800\"}",
+	    "{\"rule\":\"\xff\xfe\"}", "{\"rule\":{\"rule\":{}}}", "{\"rule\":[[[[]]]]}",
+	    "{\"Message\":\"{\\\"alerts\\\":[[],[],{}]}\",\"rule\":\"r\"}",
+	    "{\"rule\":\"r\",\"tags\":{\"a\":1},\"output_fields\":{\"\":\"x\",\"user.name\":[]}}",
+	    "{\"alerts\":{\"alerts\":[]},\"title\":1e999}", "[[[[[]]]]]",
+	    "{\"detail\":[],\"title\":\"x\"}", "{\"Message\":\"[\",\"title\":\"x\"}"};
 	static const char *const names[] = {"falco", "threatstack", "guardduty", "headsup"};
 
 	(void)state;
