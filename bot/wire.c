@@ -22,6 +22,7 @@
 #define WIRE_PIECE_MAX 16384 /* bytes that libwebsockets hands over at a time */
 #define WIRE_DESCRIPTORS_MAX 64
 #define WIRE_WHY_MAX 256
+#define FAREWELL_TURNS 8
 #define WIRE_CA_FILE_MAX (4 << 20) /* bytes of it that are looked at to see whether it changed */
 
 /* What a proxy and a set of certificates make: kept until the last wire that was dialled with it is gone. */
@@ -37,6 +38,8 @@ struct wires {
 	struct surroundings **all; /* the last one is used for new wires; the others stay until the end */
 	size_t count;
 	char mark[65]; /* of what the last one was made of */
+	uv_idle_t farewell;
+	int turns_left; /* of the loop, until the context is destroyed for good */
 	struct wire *first;
 };
 
@@ -716,10 +719,14 @@ struct wires *wires_new(struct loop *loop, const struct config *config, struct e
 	    .foreign_loops = foreign,
 	    .fd_limit_per_thread = WIRE_DESCRIPTORS_MAX,
 	    .pt_serv_buf_size = WIRE_PIECE_MAX,
+	    .pcontext = &wires->context, /* NULL again when it is gone */
 	};
 
 	lws_set_log_level(LLL_ERR | LLL_WARN, on_lws_log);
 	wires->loop = loop;
+	wires->turns_left = FAREWELL_TURNS;
+	uv_idle_init(loop->uv, &wires->farewell);
+	wires->farewell.data = wires;
 	wires->context = lws_create_context(&info);
 	if (wires->context == NULL) {
 		error_set(err, ERROR_IO, "libwebsockets cannot be set up: is its libuv plugin (libwebsockets-evlib-uv) installed?");
@@ -733,6 +740,28 @@ fail:
 	return NULL;
 }
 
+static void on_farewell_closed(uv_handle_t *handle)
+{
+	struct wires *wires = handle->data;
+
+	for (size_t i = 0; i < wires->count; i++)
+		surroundings_free(wires->all[i]);
+	free(wires->all);
+	free(wires);
+}
+
+/* On a foreign loop libwebsockets closes its handles over some turns, and then wants to be asked again. */
+static void on_farewell(uv_idle_t *idle)
+{
+	struct wires *wires = idle->data;
+
+	if (wires->context != NULL && wires->turns_left-- > 0)
+		return;
+	if (wires->context != NULL)
+		lws_context_destroy(wires->context);
+	uv_close((uv_handle_t *)idle, on_farewell_closed);
+}
+
 void wires_free(struct wires *wires)
 {
 	if (wires == NULL)
@@ -744,8 +773,5 @@ void wires_free(struct wires *wires)
 	}
 	if (wires->context != NULL)
 		lws_context_destroy(wires->context);
-	for (size_t i = 0; i < wires->count; i++)
-		surroundings_free(wires->all[i]);
-	free(wires->all);
-	free(wires);
+	uv_idle_start(&wires->farewell, on_farewell);
 }
