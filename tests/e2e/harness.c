@@ -708,6 +708,9 @@ struct world_answer *world_http(struct world *world, const char *method, const c
 	curl_easy_setopt(world->curl, CURLOPT_URL, url);
 	curl_easy_setopt(world->curl, CURLOPT_CUSTOMREQUEST, method);
 	curl_easy_setopt(world->curl, CURLOPT_NOSIGNAL, 1L);
+	/* On a reused connection that ends without an answer libcurl would silently say it again. */
+	curl_easy_setopt(world->curl, CURLOPT_FRESH_CONNECT, 1L);
+	curl_easy_setopt(world->curl, CURLOPT_FORBID_REUSE, 1L);
 	curl_easy_setopt(world->curl, CURLOPT_NOPROXY, "*");
 	curl_easy_setopt(world->curl, CURLOPT_TIMEOUT_MS, (long)WORLD_PATIENCE_MS);
 	curl_easy_setopt(world->curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);

@@ -1,5 +1,4 @@
 /* api - Slack's Web API: docs.slack.dev/apis/web-api. A table of methods; what all of them share is done once, before and after. */
-#include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -1095,30 +1094,32 @@ static void form_parse(const char *body, cJSON *args)
 	free(copy);
 }
 
-static enum MHD_Result on_part(void *ctx, enum MHD_ValueKind kind, const char *key, const char *filename, const char *content_type,
-    const char *encoding, const char *data, uint64_t offset, size_t size)
-{
-	cJSON *args = ctx;
-	const char *old = offset > 0 ? sim_text(args, key) : NULL;
-	char *text = xasprintf("%s%.*s", old != NULL ? old : "", (int)size, data);
-
-	(void)kind;
-	(void)filename;
-	(void)content_type;
-	(void)encoding;
-	sim_put(args, key, text);
-	free(text);
-	return MHD_YES;
-}
-
+/* Parts with a name, as clients of the Web API send them: no nesting, no transfer encoding. */
 static void multipart_parse(struct sim_request *request, cJSON *args)
 {
-	struct MHD_PostProcessor *parser = MHD_create_post_processor(request->connection, 4096, on_part, args);
+	const char *boundary = strstr(request->content_type, "boundary="), *at = buf_text(&request->body);
+	char *mark, *name, *value;
 
-	if (parser == NULL)
+	if (boundary == NULL)
 		return;
-	MHD_post_process(parser, buf_text(&request->body), request->body.len);
-	MHD_destroy_post_processor(parser);
+	boundary += strlen("boundary=") + (boundary[strlen("boundary=")] == '"');
+	mark = xasprintf("--%.*s", (int)strcspn(boundary, "\";"), boundary);
+	while ((at = strstr(at, mark)) != NULL) {
+		const char *head = at + strlen(mark), *body = strstr(head, "\r\n\r\n"), *key = strstr(head, "name=\"");
+		const char *end = body != NULL ? strstr(body, mark) : NULL;
+
+		at = head;
+		if (end == NULL || key == NULL || key > body || end < body + 6)
+			continue;
+		key += strlen("name=\"");
+		name = xstrndup(key, strcspn(key, "\""));
+		value = xstrndup(body + 4, (size_t)(end - 2 - (body + 4)));
+		sim_put(args, name, value);
+		free(name);
+		free(value);
+		at = end;
+	}
+	free(mark);
 }
 
 /* Fills api->args; refuses what Slack would. */

@@ -29,7 +29,11 @@ static void http_pump(struct sim *sim)
 
 	if (sim->daemon == NULL)
 		return;
-	MHD_run(sim->daemon);
+	/* A handler may wake another connection: that one is looked at in the next round. */
+	do {
+		sim->http_woken = false;
+		MHD_run(sim->daemon);
+	} while (sim->http_woken);
 	if (MHD_get_timeout(sim->daemon, &wait) == MHD_YES)
 		uv_timer_start(&sim->http_timer, on_http_timer, wait, 0);
 	else
@@ -112,6 +116,7 @@ static void request_finish(struct sim_request *request)
 	}
 	if (request->is_suspended) {
 		request->is_suspended = false;
+		request->sim->http_woken = true;
 		MHD_resume_connection(request->connection);
 		uv_timer_start(&request->sim->http_timer, on_http_timer, 0, 0);
 	}
@@ -307,7 +312,7 @@ static char *file_read(const char *path)
 
 bool sim_http_start(struct sim *sim)
 {
-	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)sim->port)};
 	const union MHD_DaemonInfo *info;
 	char *cert = NULL, *key = NULL;

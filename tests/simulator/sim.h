@@ -210,6 +210,7 @@ struct sim {
 	struct MHD_Daemon *daemon;
 	uv_poll_t http_poll;
 	uv_timer_t http_timer;
+	bool http_woken; /* a suspended connection was resumed since the last round */
 	struct sim_request *requests;
 	struct sim_call *calls, **calls_end;
 	size_t call_count, call_bytes;

@@ -28,7 +28,7 @@ struct sim_connection {
 	struct sim *sim;
 	struct lws *wsi;
 	unsigned number;
-	bool has_hello, is_silent, is_leaving, wants_ping, wants_close, wants_drop;
+	bool has_hello, is_silent, is_leaving, wants_ping, wants_close, has_closed, wants_drop;
 	struct frame *frames, **frames_end;
 	struct buf rx;
 	struct sim_timer *timer;
@@ -104,6 +104,30 @@ static int frame_write(struct sim_connection *connection)
 	return 0;
 }
 
+static void drop(void *ctx)
+{
+	struct sim_connection *connection = ctx;
+
+	connection->timer = NULL;
+	connection->wants_drop = true;
+	lws_set_timeout(connection->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+}
+
+/* By hand: on a libuv loop libwebsockets 4.1 ends the connection before lws_close_reason()'s frame has left. */
+static int close_write(struct sim_connection *connection)
+{
+	static const unsigned char close[] = {0x88, 2, LWS_CLOSE_STATUS_NORMAL >> 8, LWS_CLOSE_STATUS_NORMAL & 255};
+	unsigned char frame[LWS_PRE + sizeof(close)];
+
+	memcpy(frame + LWS_PRE, close, sizeof(close));
+	connection->has_closed = true;
+	if (lws_write(connection->wsi, frame + LWS_PRE, sizeof(close), LWS_WRITE_RAW) < 0)
+		return -1;
+	sim_cancel(connection->sim, connection->timer);
+	connection->timer = sim_after(connection->sim, CLOSE_MS, drop, connection);
+	return 0;
+}
+
 static int on_writable(struct sim_connection *connection)
 {
 	if (connection->wants_drop)
@@ -119,11 +143,10 @@ static int on_writable(struct sim_connection *connection)
 	} else if (connection->frames != NULL) {
 		if (frame_write(connection) < 0)
 			return -1;
-	} else if (connection->wants_close) {
-		lws_close_reason(connection->wsi, LWS_CLOSE_STATUS_NORMAL, NULL, 0);
-		return -1;
+	} else if (connection->wants_close && !connection->has_closed) {
+		return close_write(connection);
 	}
-	if (connection->frames != NULL || connection->wants_close)
+	if (connection->frames != NULL || (connection->wants_close && !connection->has_closed))
 		lws_callback_on_writable(connection->wsi);
 	return 0;
 }
@@ -622,8 +645,8 @@ void sim_socket_drop(struct sim *sim)
 	struct sim_connection *connection;
 
 	for (connection = sim->connections; connection != NULL; connection = connection->next) {
-		connection->wants_drop = true;
-		lws_set_timeout(connection->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+		sim_cancel(sim, connection->timer);
+		drop(connection);
 	}
 }
 

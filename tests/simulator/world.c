@@ -483,6 +483,8 @@ void sim_world_init(struct sim *sim)
 	sim->trigger_life_ms = 3000;
 	sim->ticket_life_ms = 30000;
 	sim->ping_ms = 10000;
+	sim->posts_per_second = 0;
+	sim->pagerduty_per_minute = 0;
 	sim->post_burst = 1;
 	sim->text_total_max = 12000;
 	for (i = 0; i < sizeof(users) / sizeof(users[0]); i++)
