@@ -1,5 +1,6 @@
 /*
- * headsup audit verify | export - the audit log, read from the database itself, whether the daemon runs or not.
+ * headsup audit verify | export - the audit log, read from the database itself, whether the daemon
+ * runs or not.
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -16,9 +17,10 @@
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-static const char usage[] = "usage: headsup audit verify [--config FILE | --store URL]\n"
-			    "       headsup audit export [--since TIME] [--config FILE | --store URL]\n"
-			    "TIME is RFC 3339 or a duration back: 24h\n";
+static const char usage[] =
+    "usage: headsup audit verify [--config FILE | --store URL]\n"
+    "       headsup audit export [--since TIME] [--config FILE | --store URL]\n"
+    "TIME is RFC 3339 or a duration back: 24h\n";
 
 struct audit_options {
 	const char *config, *store;
@@ -41,7 +43,8 @@ static int verify(struct storage *storage, const struct audit_options *options, 
 	(void)options;
 	if (!storage_verify_audit(storage, &count, head, err))
 		return complain(err);
-	printf("%" PRId64 " entries, none changed, removed or put in; the last hash is %s\n", count, head);
+	printf("%" PRId64 " entries, none changed, removed or put in; the last hash is %s\n", count,
+	    head);
 	return EXIT_DONE;
 }
 
@@ -87,8 +90,8 @@ static const struct verb {
 	bool takes_since;
 	int (*run)(struct storage *storage, const struct audit_options *options, struct error *err);
 } verbs[] = {
-	{ "verify", false, verify },
-	{ "export", true,  export },
+    {"verify", false, verify},
+    {"export", true, export},
 };
 
 static const struct verb *find_verb(const char *name)
@@ -104,11 +107,11 @@ static const struct verb *find_verb(const char *name)
 static bool read_options(int argc, char **argv, struct audit_options *options, int *status)
 {
 	static const struct option names[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "store",  required_argument, NULL, 's' },
-		{ "since",  required_argument, NULL, 't' },
-		{ "help",   no_argument,       NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+	    {"config", required_argument, NULL, 'c'},
+	    {"store", required_argument, NULL, 's'},
+	    {"since", required_argument, NULL, 't'},
+	    {"help", no_argument, NULL, 'h'},
+	    {NULL, 0, NULL, 0},
 	};
 	int c;
 

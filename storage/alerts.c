@@ -10,12 +10,13 @@
 #define HOUR_S 3600
 
 /* In the order in which alert_read() reads them. */
-#define REPORTED                                                                                                       \
-	"source, rule, title, description, actor, host, ip, process, service, env, account, region, url, dedup_key, " \
-	"occurred_at, received_at, labels, notes"
-#define CHANGING                                                                                                       \
-	"severity, status, last_seen, count, announcement, previous, mark, nearest, nearest_why, route, channel, "    \
-	"page_key, page_status, paged_at, assignee, changed_by, changed_via, changed_at, version"
+#define REPORTED                                                                              \
+	"source, rule, title, description, actor, host, ip, process, service, env, account, " \
+	"region, url, dedup_key, occurred_at, received_at, labels, notes"
+#define CHANGING                                                                               \
+	"severity, status, last_seen, count, announcement, previous, mark, nearest, "          \
+	"nearest_why, route, channel, page_key, page_status, paged_at, assignee, changed_by, " \
+	"changed_via, changed_at, version"
 #define COLUMNS "id, " REPORTED ", " CHANGING
 #define FROM_ALERTS "SELECT " COLUMNS " FROM alerts "
 
@@ -116,10 +117,11 @@ static bool add_row(struct storage *storage, struct alert *alert, struct error *
 	bool ok;
 
 	sql_open(&sql, storage,
-	    "INSERT INTO alerts (" REPORTED ", severity, last_seen, count, previous, mark, nearest, nearest_why, route, "
-	    "channel, page_key, page_status, paged_at, changed_by, changed_via, changed_at, version, status, "
-	    "announcement, assignee) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-	    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	    "INSERT INTO alerts (" REPORTED
+	    ", severity, last_seen, count, previous, mark, nearest, nearest_why, route, "
+	    "channel, page_key, page_status, paged_at, changed_by, changed_via, changed_at, "
+	    "version, status, announcement, assignee) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+	    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	    err);
 	put_reported(&sql, alert, labels);
 	put_changing(&sql, alert);
@@ -149,8 +151,8 @@ static bool add_run(struct storage *storage, const struct alert *alert, struct e
 	struct sql sql;
 
 	sql_open(&sql, storage,
-	    "INSERT INTO alert_runs (first, hour) SELECT ?1, ?2 "
-	    "WHERE ?2 IS NOT (SELECT hour FROM alert_runs ORDER BY first DESC LIMIT 1)",
+	    "INSERT INTO alert_runs (first, hour) SELECT ?1, ?2 WHERE ?2 IS NOT (SELECT hour "
+	    "FROM alert_runs ORDER BY first DESC LIMIT 1)",
 	    err);
 	sql_put_int(&sql, alert->id);
 	sql_put_int(&sql, hour_of(alert->received_at));
@@ -159,7 +161,8 @@ static bool add_run(struct storage *storage, const struct alert *alert, struct e
 
 bool storage_add_alert(struct storage *storage, struct alert *alert, struct error *err)
 {
-	if (add_row(storage, alert, err) && add_body(storage, alert, err) && add_run(storage, alert, err))
+	if (add_row(storage, alert, err) && add_body(storage, alert, err) &&
+	    add_run(storage, alert, err))
 		return true;
 	alert->id = 0;
 	return false;
@@ -170,9 +173,10 @@ bool storage_put_alert(struct storage *storage, const struct alert *alert, struc
 	struct sql sql;
 
 	sql_open(&sql, storage,
-	    "UPDATE alerts SET severity = ?, last_seen = ?, count = ?, previous = ?, mark = ?, nearest = ?, "
-	    "nearest_why = ?, route = ?, channel = ?, page_key = ?, page_status = ?, paged_at = ?, changed_by = ?, "
-	    "changed_via = ?, changed_at = ?, version = ? WHERE id = ?",
+	    "UPDATE alerts SET severity = ?, last_seen = ?, count = ?, previous = ?, mark = ?, "
+	    "nearest = ?, nearest_why = ?, route = ?, channel = ?, page_key = ?, "
+	    "page_status = ?, paged_at = ?, changed_by = ?, changed_via = ?, changed_at = ?, "
+	    "version = ? WHERE id = ?",
 	    err);
 	put_changing(&sql, alert);
 	sql_put_int(&sql, alert->id);
@@ -180,7 +184,8 @@ bool storage_put_alert(struct storage *storage, const struct alert *alert, struc
 		return false;
 	if (sql_changes(storage) == 0)
 		return error_set(err, ERROR_NOT_FOUND, "there is no alert A%" PRId64, alert->id);
-	/* Apart, because SQLite writes every index whose columns are set, changed or not; most often these are not. */
+	/* Apart, because SQLite writes every index whose columns are set, changed or not; most
+	 * often these are not. */
 	sql_open(&sql, storage,
 	    "UPDATE alerts SET status = ?1, announcement = ?2, assignee = ?3 WHERE id = ?4 "
 	    "AND (status <> ?1 OR announcement <> ?2 OR assignee IS NOT ?3)",
@@ -271,7 +276,17 @@ struct alert *storage_alert(struct storage *storage, int64_t id, struct error *e
 	return alert;
 }
 
-#define NEWEST(status) "coalesce((SELECT max(id) FROM alerts WHERE dedup_key = ?1 AND status = " status "), 0)"
+/* Of the unresolved there are few; of the others any number: there each status is one seek in
+ * alerts_key. */
+#define NEWEST_UNRESOLVED \
+	"WHERE id = (SELECT max(id) FROM alerts WHERE dedup_key = ?1 AND status IN (0, 1, 3))"
+#define NEWEST_OF(status) \
+	"coalesce((SELECT max(id) FROM alerts WHERE dedup_key = ?1 AND status = " status "), 0)"
+/* clang-format off */
+#define NEWEST \
+	"WHERE id = max(" NEWEST_OF("0") ", " NEWEST_OF("1") ", " NEWEST_OF("2") ", " \
+	NEWEST_OF("3") ", " NEWEST_OF("4") ")"
+/* clang-format on */
 
 struct alert *storage_alert_by_key(struct storage *storage, const char *dedup_key, bool unresolved)
 {
@@ -279,13 +294,8 @@ struct alert *storage_alert_by_key(struct storage *storage, const char *dedup_ke
 
 	if (dedup_key == NULL)
 		return NULL;
-	/* Of the unresolved there are few, of the others there may be any number: each status is one seek in alerts_key. */
-	sql_open(&sql, storage,
-	    unresolved
-		? FROM_ALERTS "WHERE id = (SELECT max(id) FROM alerts WHERE dedup_key = ?1 AND status IN (0, 1, 3))"
-		: FROM_ALERTS "WHERE id = max(" NEWEST("0") ", " NEWEST("1") ", " NEWEST("2") ", " NEWEST("3") ", " NEWEST(
-		      "4") ")",
-	    NULL);
+	sql_open(
+	    &sql, storage, unresolved ? FROM_ALERTS NEWEST_UNRESOLVED : FROM_ALERTS NEWEST, NULL);
 	sql_put_text(&sql, dedup_key);
 	return first_alert(&sql);
 }
@@ -320,7 +330,9 @@ static bool alerts_floor(struct storage *storage, int64_t since, int64_t *id, st
 	*id = 0;
 	if (since == TIME_NONE)
 		return true;
-	sql_open(&sql, storage, "SELECT coalesce(min(first), 9223372036854775807) FROM alert_runs WHERE hour >= ?", err);
+	sql_open(&sql, storage,
+	    "SELECT coalesce(min(first), 9223372036854775807) FROM alert_runs WHERE hour >= ?",
+	    err);
 	sql_put_int(&sql, hour_of(since));
 	return one_number(&sql, id);
 }
@@ -334,28 +346,31 @@ bool alerts_ceiling(struct storage *storage, int64_t until, int64_t *id, struct 
 		return true;
 	*id = 0;
 	sql_open(&sql, storage,
-	    "SELECT coalesce((SELECT min(first) FROM alert_runs WHERE first > r.first) - 1, 9223372036854775807) "
-	    "FROM alert_runs AS r WHERE hour <= ? ORDER BY first DESC LIMIT 1",
+	    "SELECT coalesce((SELECT min(first) FROM alert_runs "
+	    "WHERE first > r.first) - 1, 9223372036854775807) FROM alert_runs AS r "
+	    "WHERE hour <= ? ORDER BY first DESC LIMIT 1",
 	    err);
 	sql_put_int(&sql, hour_of(until));
 	return one_number(&sql, id);
 }
 
 /* The ways through the table: by the narrowest of what is asked for. */
-#define FILTERED                                                                                                       \
-	"id BETWEEN ?1 AND ?2 AND (?3 < 0 OR status = ?3) AND (?4 IS NULL OR received_at >= ?4) "                     \
-	"AND (?5 IS NULL OR received_at < ?5) AND (?6 = 0 OR announcement = ?6) "                                     \
-	"AND (?7 IS NULL OR assignee = ?7) ORDER BY id DESC LIMIT ?8"
+#define FILTERED                                                                                \
+	"id BETWEEN ?1 AND ?2 AND (?3 < 0 OR status = ?3) "                                     \
+	"AND (?4 IS NULL OR received_at >= ?4) AND (?5 IS NULL OR received_at < ?5) "           \
+	"AND (?6 = 0 OR announcement = ?6) AND (?7 IS NULL OR assignee = ?7) ORDER BY id DESC " \
+	"LIMIT ?8"
 
 static const char *way(const struct alert_query *query)
 {
 	if (query->announcement != 0)
-		return FROM_ALERTS "INDEXED BY alerts_announcement WHERE announcement = ?6 AND announcement <> 0 AND " FILTERED;
+		return FROM_ALERTS "INDEXED BY alerts_announcement "
+				   "WHERE announcement = ?6 AND announcement <> 0 AND " FILTERED;
 	if (query->status >= 0)
 		return FROM_ALERTS "INDEXED BY alerts_status WHERE status = ?3 AND " FILTERED;
 	if (query->assignee != NULL)
-		return FROM_ALERTS
-		    "INDEXED BY alerts_assignee WHERE assignee = ?7 AND assignee IS NOT NULL AND " FILTERED;
+		return FROM_ALERTS "INDEXED BY alerts_assignee "
+				   "WHERE assignee = ?7 AND assignee IS NOT NULL AND " FILTERED;
 	return FROM_ALERTS "NOT INDEXED WHERE " FILTERED;
 }
 
@@ -366,7 +381,8 @@ bool storage_each_alert(struct storage *storage, const struct alert_query *query
 	int64_t first, last;
 	bool goes_on = true;
 
-	if (!alerts_floor(storage, query->since, &first, err) || !alerts_ceiling(storage, query->until, &last, err))
+	if (!alerts_floor(storage, query->since, &first, err) ||
+	    !alerts_ceiling(storage, query->until, &last, err))
 		return false;
 	if (query->before_id != 0 && query->before_id - 1 < last)
 		last = query->before_id - 1;
@@ -410,13 +426,15 @@ static const char *or_nothing(const char *text)
 	return text != NULL ? text : "";
 }
 
-bool storage_add_event(struct storage *storage, int64_t alert, const struct event *event, struct error *err)
+bool storage_add_event(
+    struct storage *storage, int64_t alert, const struct event *event, struct error *err)
 {
 	struct sql sql;
 
 	sql_open(&sql, storage,
-	    "INSERT INTO timeline (alert, n, at, who, via, what, note) VALUES (?1, "
-	    "(SELECT coalesce(max(n), 0) + 1 FROM timeline WHERE alert = ?1), ?2, ?3, ?4, ?5, ?6)",
+	    "INSERT INTO timeline (alert, n, at, who, via, what, note) "
+	    "VALUES (?1, (SELECT coalesce(max(n), 0) + 1 FROM timeline "
+	    "WHERE alert = ?1), ?2, ?3, ?4, ?5, ?6)",
 	    err);
 	sql_put_int(&sql, alert);
 	sql_put_time(&sql, event->at);
@@ -427,13 +445,14 @@ bool storage_add_event(struct storage *storage, int64_t alert, const struct even
 	return sql_run(&sql);
 }
 
-bool storage_each_event(struct storage *storage, int64_t alert, bool (*each)(void *ctx, const struct event *event),
-    void *ctx, struct error *err)
+bool storage_each_event(struct storage *storage, int64_t alert,
+    bool (*each)(void *ctx, const struct event *event), void *ctx, struct error *err)
 {
 	struct sql sql;
 	bool goes_on = true;
 
-	sql_open(&sql, storage, "SELECT at, who, via, what, note FROM timeline WHERE alert = ? ORDER BY n", err);
+	sql_open(&sql, storage,
+	    "SELECT at, who, via, what, note FROM timeline WHERE alert = ? ORDER BY n", err);
 	sql_put_int(&sql, alert);
 	while (goes_on && sql_row(&sql)) {
 		struct event event = {.at = sql_get_time(&sql)};

@@ -7,9 +7,10 @@
 #include "config/base/json.h"
 #include "config/base/memory.h"
 
-#define COLUMNS                                                                                                        \
-	"id, author, via, match, created_at, idempotency_key, starts_at, ends_at, state, over_at, over_why, over_by, " \
-	"needs_approval, approved_by, approved_at, because, max, matched, near_misses, channel, lease_until, version"
+#define COLUMNS                                                                                \
+	"id, author, via, match, created_at, idempotency_key, starts_at, ends_at, state, "     \
+	"over_at, over_why, over_by, needs_approval, approved_by, approved_at, because, max, " \
+	"matched, near_misses, channel, lease_until, version"
 #define FROM_ANNOUNCEMENTS "SELECT " COLUMNS " FROM announcements "
 
 void announcement_free(struct announcement *announcement)
@@ -48,11 +49,13 @@ static void match_read(struct announcement *announcement, const char *text)
 {
 	cJSON *array = cJSON_Parse(text != NULL ? text : "[]"), *item;
 
-	announcement->match = xcalloc((size_t)cJSON_GetArraySize(array) + 1, sizeof(*announcement->match));
+	announcement->match =
+	    xcalloc((size_t)cJSON_GetArraySize(array) + 1, sizeof(*announcement->match));
 	cJSON_ArrayForEach(item, array)
 	{
 		if (cJSON_IsString(item))
-			announcement->match[announcement->match_count++] = xstrdup(item->valuestring);
+			announcement->match[announcement->match_count++] =
+			    xstrdup(item->valuestring);
 	}
 	cJSON_Delete(array);
 }
@@ -79,16 +82,19 @@ static void put_changing(struct sql *sql, const struct announcement *announcemen
 	sql_put_int(sql, announcement->version);
 }
 
-bool storage_add_announcement(struct storage *storage, struct announcement *announcement, struct error *err)
+bool storage_add_announcement(
+    struct storage *storage, struct announcement *announcement, struct error *err)
 {
 	struct sql sql;
 	char *match = match_write(announcement);
 	bool ok;
 
 	sql_open(&sql, storage,
-	    "INSERT INTO announcements (author, via, match, created_at, idempotency_key, starts_at, ends_at, state, "
-	    "over_at, over_why, over_by, needs_approval, approved_by, approved_at, because, max, matched, near_misses, "
-	    "channel, lease_until, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	    "INSERT INTO announcements (author, via, match, created_at, idempotency_key, "
+	    "starts_at, ends_at, state, over_at, over_why, over_by, needs_approval, "
+	    "approved_by, approved_at, because, max, matched, near_misses, channel, "
+	    "lease_until, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+	    "?, ?, ?, ?)",
 	    err);
 	sql_put_text(&sql, announcement->author);
 	sql_put_text(&sql, announcement->via);
@@ -102,21 +108,24 @@ bool storage_add_announcement(struct storage *storage, struct announcement *anno
 	return ok;
 }
 
-bool storage_put_announcement(struct storage *storage, const struct announcement *announcement, struct error *err)
+bool storage_put_announcement(
+    struct storage *storage, const struct announcement *announcement, struct error *err)
 {
 	struct sql sql;
 
 	sql_open(&sql, storage,
-	    "UPDATE announcements SET starts_at = ?, ends_at = ?, state = ?, over_at = ?, over_why = ?, over_by = ?, "
-	    "needs_approval = ?, approved_by = ?, approved_at = ?, because = ?, max = ?, matched = ?, near_misses = ?, "
-	    "channel = ?, lease_until = ?, version = ? WHERE id = ?",
+	    "UPDATE announcements SET starts_at = ?, ends_at = ?, state = ?, over_at = ?, "
+	    "over_why = ?, over_by = ?, needs_approval = ?, approved_by = ?, approved_at = ?, "
+	    "because = ?, max = ?, matched = ?, near_misses = ?, channel = ?, lease_until = ?, "
+	    "version = ? WHERE id = ?",
 	    err);
 	put_changing(&sql, announcement);
 	sql_put_int(&sql, announcement->id);
 	if (!sql_run(&sql))
 		return false;
 	return sql_changes(storage) > 0 ||
-	    error_set(err, ERROR_NOT_FOUND, "there is no announcement H%" PRId64, announcement->id);
+	       error_set(
+		   err, ERROR_NOT_FOUND, "there is no announcement H%" PRId64, announcement->id);
 }
 
 /* ---- reading -------------------------------------------------------------------------------------------- */
@@ -173,28 +182,35 @@ struct announcement *storage_announcement(struct storage *storage, int64_t id, s
 	return announcement;
 }
 
-struct announcement *storage_announcement_by_key(struct storage *storage, const char *author, const char *key)
+struct announcement *storage_announcement_by_key(
+    struct storage *storage, const char *author, const char *key)
 {
 	struct sql sql;
 
 	if (author == NULL || key == NULL)
 		return NULL;
 	sql_open(&sql, storage,
-	    FROM_ANNOUNCEMENTS "WHERE author = ? AND idempotency_key = ? AND idempotency_key IS NOT NULL", NULL);
+	    FROM_ANNOUNCEMENTS
+	    "WHERE author = ? AND idempotency_key = ? AND idempotency_key IS NOT NULL",
+	    NULL);
 	sql_put_text(&sql, author);
 	sql_put_text(&sql, key);
 	return first_announcement(&sql);
 }
 
-#define FILTERED "id < ?1 AND (?2 < 0 OR state = ?2) AND (?3 IS NULL OR author = ?3) ORDER BY id DESC LIMIT ?4"
+#define FILTERED                                                                               \
+	"id < ?1 AND (?2 < 0 OR state = ?2) AND (?3 IS NULL OR author = ?3) ORDER BY id DESC " \
+	"LIMIT ?4"
 
 /* By the narrowest of what is asked for. */
 static const char *way(const struct announcement_query *query)
 {
 	if (query->state == ANNOUNCEMENT_STANDS)
-		return FROM_ANNOUNCEMENTS "INDEXED BY announcements_standing WHERE state = 0 AND " FILTERED;
+		return FROM_ANNOUNCEMENTS
+		    "INDEXED BY announcements_standing WHERE state = 0 AND " FILTERED;
 	if (query->author != NULL)
-		return FROM_ANNOUNCEMENTS "INDEXED BY announcements_author WHERE author = ?3 AND " FILTERED;
+		return FROM_ANNOUNCEMENTS
+		    "INDEXED BY announcements_author WHERE author = ?3 AND " FILTERED;
 	return FROM_ANNOUNCEMENTS "NOT INDEXED WHERE " FILTERED;
 }
 

@@ -7,12 +7,14 @@
 #include "config/base/buf.h"
 #include "config/base/text.h"
 
-#define BEGINNING "0000000000000000000000000000000000000000000000000000000000000000" /* before the first row */
+#define BEGINNING \
+	"0000000000000000000000000000000000000000000000000000000000000000" /* before the first row */
 #define FROM_AUDIT "SELECT seq, at, who, via, origin, what, subject, detail, hash FROM audit "
 
 /* ---- one row's hash ------------------------------------------------------------------------------------- */
 
-/* A field in the canonical form: its length, so that no two rows are written alike; "-" is none at all. */
+/* A field in the canonical form: its length, so that no two rows are written alike; "-" is none at
+ * all. */
 static void put_field(struct buf *out, const char *text, size_t len)
 {
 	if (text == NULL) {
@@ -37,7 +39,8 @@ static void put_number(struct buf *out, int64_t number)
 	put_text(out, text);
 }
 
-/* The canonical form: "headsup audit 1", a line end, then the hash before, seq, at, who, via, from, what, subject, detail. */
+/* The canonical form: "headsup audit 1", a line end, then the hash before, seq, at, who, via, from,
+ * what, subject, detail. */
 static void canonical_begin(struct buf *out, const char *before, int64_t seq, int64_t at)
 {
 	buf_puts(out, "headsup audit 1\n");
@@ -46,7 +49,8 @@ static void canonical_begin(struct buf *out, const char *before, int64_t seq, in
 	put_number(out, at);
 }
 
-static bool hash_audit(const struct audit *audit, int64_t seq, const char *before, char hash[65], struct error *err)
+static bool hash_audit(
+    const struct audit *audit, int64_t seq, const char *before, char hash[65], struct error *err)
 {
 	struct buf out;
 	bool ok;
@@ -63,7 +67,8 @@ static bool hash_audit(const struct audit *audit, int64_t seq, const char *befor
 	if (ok)
 		sha256_hex(buf_text(&out), out.len, hash);
 	else
-		error_set(err, ERROR_TOO_LONG, "an audit entry holds at most %d bytes", AUDIT_ROW_MAX);
+		error_set(
+		    err, ERROR_TOO_LONG, "an audit entry holds at most %d bytes", AUDIT_ROW_MAX);
 	buf_fini(&out);
 	return ok;
 }
@@ -120,8 +125,10 @@ bool storage_add_audit(struct storage *storage, const struct audit *audit, struc
 
 /* ---- reading -------------------------------------------------------------------------------------------- */
 
-/* The lowest seq at SINCE or later that lies past AFTER_SEQ. Where AFTER_SEQ itself is in the span, the walk just goes on. */
-static bool audit_floor(struct storage *storage, int64_t since, int64_t after_seq, int64_t *seq, struct error *err)
+/* The lowest seq at SINCE or later that lies past AFTER_SEQ. Where AFTER_SEQ itself is in the span,
+ * the walk just goes on. */
+static bool audit_floor(
+    struct storage *storage, int64_t since, int64_t after_seq, int64_t *seq, struct error *err)
 {
 	struct sql sql;
 
@@ -129,9 +136,9 @@ static bool audit_floor(struct storage *storage, int64_t since, int64_t after_se
 	if (since == TIME_NONE)
 		return true;
 	sql_open(&sql, storage,
-	    "SELECT CASE WHEN (SELECT at FROM audit WHERE seq = ?1) >= ?2 THEN ?3 ELSE "
-	    "(SELECT coalesce(min(seq), 9223372036854775807) FROM audit INDEXED BY audit_at WHERE at >= ?2 AND seq > ?1) "
-	    "END",
+	    "SELECT CASE WHEN (SELECT at FROM audit WHERE seq = ?1) >= ?2 THEN ?3 "
+	    "ELSE (SELECT coalesce(min(seq), 9223372036854775807) FROM audit "
+	    "INDEXED BY audit_at WHERE at >= ?2 AND seq > ?1) END",
 	    err);
 	sql_put_int(&sql, after_seq);
 	sql_put_int(&sql, since);
@@ -165,7 +172,9 @@ bool storage_each_audit(struct storage *storage, int64_t since, int64_t after_se
 
 	if (!audit_floor(storage, since, after_seq, &first, err))
 		return false;
-	sql_open(&sql, storage, FROM_AUDIT "NOT INDEXED WHERE seq >= ?1 AND (?2 IS NULL OR at >= ?2) ORDER BY seq LIMIT ?3",
+	sql_open(&sql, storage,
+	    FROM_AUDIT
+	    "NOT INDEXED WHERE seq >= ?1 AND (?2 IS NULL OR at >= ?2) ORDER BY seq LIMIT ?3",
 	    err);
 	sql_put_int(&sql, first);
 	sql_put_time(&sql, since);
@@ -180,7 +189,8 @@ bool storage_each_audit(struct storage *storage, int64_t since, int64_t after_se
 
 /* ---- proving -------------------------------------------------------------------------------------------- */
 
-/* The row's hash from what stands in the table, to the byte: a NUL that somebody put in does not hide what follows it. */
+/* The row's hash from what stands in the table, to the byte: a NUL that somebody put in does not
+ * hide what follows it. */
 static bool rehash(struct sql *sql, const char *before, int64_t seq, char hash[65])
 {
 	struct buf out;
@@ -208,13 +218,16 @@ static bool check_row(struct sql *sql, int64_t expected, char before[65], struct
 	char right[65];
 
 	if (seq > expected)
-		return error_set(err, ERROR_REFUSED, "entry %" PRId64 " is missing: after %" PRId64 " comes %" PRId64,
-		    expected, expected - 1, seq);
+		return error_set(err, ERROR_REFUSED,
+		    "entry %" PRId64 " is missing: after %" PRId64 " comes %" PRId64, expected,
+		    expected - 1, seq);
 	if (seq < expected)
-		return error_set(err, ERROR_REFUSED, "entry %" PRId64 " was put in: no entry has such a number", seq);
+		return error_set(err, ERROR_REFUSED,
+		    "entry %" PRId64 " was put in: no entry has such a number", seq);
 	if (!rehash(sql, before, seq, right) || hash == NULL || strcmp(hash, right) != 0)
 		return error_set(err, ERROR_REFUSED,
-		    "entry %" PRId64 " does not fit its hash: it was changed, or put in, or moved", seq);
+		    "entry %" PRId64 " does not fit its hash: it was changed, or put in, or moved",
+		    seq);
 	memcpy(before, right, sizeof(right));
 	return true;
 }
@@ -250,8 +263,9 @@ bool storage_verify_audit(struct storage *storage, int64_t *count, char head[65]
 	if (!sql_close(&sql) || !ok)
 		return false;
 	if (*count < highest)
-		return error_set(err, ERROR_REFUSED, "entry %" PRId64 " is missing: there were %" PRId64 " of them",
-		    *count + 1, highest);
+		return error_set(err, ERROR_REFUSED,
+		    "entry %" PRId64 " is missing: there were %" PRId64 " of them", *count + 1,
+		    highest);
 	return true;
 }
 

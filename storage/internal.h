@@ -1,8 +1,8 @@
 /*
- * internal - what the files of storage/ share: the database's handle, and statements run as `struct sql`.
- *
- * A statement is opened, given its parameters in order, stepped, and closed; a failure on the way is kept, what follows does
- * nothing, and the close tells. So each query asks once whether it went well.
+ * internal - what the files of storage/ share: the database's handle, and statements run as `struct
+ * sql`.  A statement is opened, given its parameters in order, stepped, and closed; a failure on
+ * the way is kept, what follows does nothing, and the close tells. So each query asks once whether
+ * it went well.
  */
 #ifndef STORAGE_INTERNAL_H
 #define STORAGE_INTERNAL_H
@@ -17,19 +17,19 @@
 #include "config/base/when.h"
 #include "storage/storage.h"
 
-#define STATEMENTS_MAX 256           /* slots of the cache, a power of two; there are about 80 statements */
-#define EVENT_DEPTH_MAX 16           /* savepoints within savepoints */
-#define VALUE_MAX (16 << 20)         /* bytes of one row; bodies are 4 MiB at most before they come here */
-#define CACHE_KIB 16384              /* of pages in memory */
-#define CHECKPOINT_PAGES 2000        /* of 4 KiB: the log goes back into the database every 8 MiB */
-#define WAL_KEPT_MAX (64 << 20)      /* bytes that the log's file keeps after a burst */
-#define UNDO_BYTES (1 << 20)         /* what undoing one event may take in memory */
-#define BUSY_MS 250                  /* how long a foreign lock may hold the loop */
-#define BUSY_OPEN_MS 5000            /* the same while opening: nobody waits for us yet */
-#define APPLICATION_ID 0x48445355    /* as in 001_facts.sql: the file is headsup's */
-#define AUDIT_ROW_MAX (1 << 20)      /* bytes of one audit row in its canonical form */
-#define DUE_MAX 1000                 /* words looked at in one go, whatever the caller asks */
-#define SWEEP_MAX 200                /* alerts removed in one step, whatever the caller asks */
+#define STATEMENTS_MAX 256   /* slots of the cache, a power of two; there are about 80 statements */
+#define EVENT_DEPTH_MAX 16   /* savepoints within savepoints */
+#define VALUE_MAX (16 << 20) /* bytes of one row; bodies are 4 MiB at most before they come here */
+#define CACHE_KIB 16384      /* of pages in memory */
+#define CHECKPOINT_PAGES 2000     /* of 4 KiB: the log goes back into the database every 8 MiB */
+#define WAL_KEPT_MAX (64 << 20)   /* bytes that the log's file keeps after a burst */
+#define UNDO_BYTES (1 << 20)      /* what undoing one event may take in memory */
+#define BUSY_MS 250               /* how long a foreign lock may hold the loop */
+#define BUSY_OPEN_MS 5000         /* the same while opening: nobody waits for us yet */
+#define APPLICATION_ID 0x48445355 /* as in 001_facts.sql: the file is headsup's */
+#define AUDIT_ROW_MAX (1 << 20)   /* bytes of one audit row in its canonical form */
+#define DUE_MAX 1000              /* words looked at in one go, whatever the caller asks */
+#define SWEEP_MAX 200             /* alerts removed in one step, whatever the caller asks */
 
 struct statement {
 	const char *text; /* its address is the key: statements are literals */
@@ -43,7 +43,7 @@ struct storage {
 	bool is_reader;
 	bool is_running; /* a transaction runs */
 	bool is_broken;  /* it ran, and SQLite rolled it back */
-	bool is_sour;    /* a read failed where there was no way to say so: the event is not to be kept */
+	bool is_sour;    /* a read failed where there was no way to say so: not to be kept */
 	int depth;       /* savepoints that are open */
 	uint64_t losses;
 	char loss[256]; /* what broke it */
@@ -60,8 +60,9 @@ struct sql {
 };
 
 /*
- * Readies TEXT, a literal. What writes starts the transaction when none runs. Always to be followed by sql_close() or
- * sql_run(), which tell of failures. With ERR NULL a failure is logged and the running event cannot be kept.
+ * Readies TEXT, a literal. What writes starts the transaction when none runs. Always to be followed
+ * by sql_close() or sql_run(), which tell of failures. With ERR NULL a failure is logged and the
+ * running event cannot be kept.
  */
 void sql_open(struct sql *sql, struct storage *storage, const char *text, struct error *err);
 /* The next parameter; texts are borrowed until the statement is closed. */
@@ -88,9 +89,10 @@ int64_t sql_changes(const struct storage *storage);
 bool sql_failed(struct storage *storage, struct error *err);
 
 /* Brings the database to the last of TABLE; ERROR_NEWER when it is past that. */
-bool migrate(struct storage *storage, const struct embedded *table, struct error *err);
+bool storage_migrate(struct storage *storage, const struct embedded *table, struct error *err);
 
-/* alerts.c: the highest id that may have been received before UNTIL (the hour of it counts); INT64_MAX for TIME_NONE. */
+/* alerts.c: the highest id that may have been received before UNTIL (the hour of it counts);
+ * INT64_MAX for TIME_NONE. */
 bool alerts_ceiling(struct storage *storage, int64_t until, int64_t *id, struct error *err);
 
 #endif

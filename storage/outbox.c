@@ -4,9 +4,9 @@
 
 #include "config/base/memory.h"
 
-#define COLUMNS                                                                                                        \
-	"w.id, w.lane, w.kind, w.subject, w.coalesce, w.body, w.priority, w.not_before, w.deadline, w.created_at, "   \
-	"w.attempts, w.state, w.is_unsure, w.is_plain, w.problem"
+#define COLUMNS                                                                           \
+	"w.id, w.lane, w.kind, w.subject, w.coalesce, w.body, w.priority, w.not_before, " \
+	"w.deadline, w.created_at, w.attempts, w.state, w.is_unsure, w.is_plain, w.problem"
 #define FROM_OUTBOX "SELECT " COLUMNS " FROM outbox AS w "
 
 static void word_fini(struct word *word)
@@ -48,17 +48,18 @@ static void word_read(struct sql *sql, struct word *word)
 
 /* ---- adding --------------------------------------------------------------------------------------------- */
 
-/* One says the same as WORD already: it goes as early, and as far in front, as WORD would have. Not earlier when it was tried
- * before: then it waits because its peer asked for that. */
-static bool hurry(struct storage *storage, int64_t waiting, const struct word *word, struct error *err)
+/* One says the same as WORD already: it goes as early, and as far in front, as WORD would have. Not
+ * earlier when it was tried before: then it waits because its peer asked for that. */
+static bool hurry(
+    struct storage *storage, int64_t waiting, const struct word *word, struct error *err)
 {
 	struct sql sql;
 
 	sql_open(&sql, storage,
-	    "UPDATE outbox SET priority = min(priority, ?2), "
-	    "not_before = CASE WHEN attempts > 0 THEN not_before WHEN ?3 IS NULL THEN NULL ELSE min(not_before, ?3) END "
-	    "WHERE id = ?1 AND (priority > ?2 OR (attempts = 0 AND not_before IS NOT NULL "
-	    "AND (?3 IS NULL OR not_before > ?3)))",
+	    "UPDATE outbox SET priority = min(priority, ?2), not_before = "
+	    "CASE WHEN attempts > 0 THEN not_before WHEN ?3 IS NULL THEN NULL "
+	    "ELSE min(not_before, ?3) END WHERE id = ?1 AND (priority > ?2 OR (attempts = 0 "
+	    "AND not_before IS NOT NULL AND (?3 IS NULL OR not_before > ?3)))",
 	    err);
 	sql_put_int(&sql, waiting);
 	sql_put_int(&sql, word->priority);
@@ -66,7 +67,8 @@ static bool hurry(struct storage *storage, int64_t waiting, const struct word *w
 	return sql_run(&sql);
 }
 
-static bool find_same(struct storage *storage, const struct word *word, int64_t *waiting, struct error *err)
+static bool find_same(
+    struct storage *storage, const struct word *word, int64_t *waiting, struct error *err)
 {
 	struct sql sql;
 
@@ -74,8 +76,8 @@ static bool find_same(struct storage *storage, const struct word *word, int64_t 
 	if (word->coalesce == NULL)
 		return true;
 	sql_open(&sql, storage,
-	    "SELECT id FROM outbox INDEXED BY outbox_coalesce WHERE coalesce = ? AND coalesce IS NOT NULL AND state = 0 "
-	    "LIMIT 1",
+	    "SELECT id FROM outbox INDEXED BY outbox_coalesce WHERE coalesce = ? "
+	    "AND coalesce IS NOT NULL AND state = 0 LIMIT 1",
 	    err);
 	sql_put_text(&sql, word->coalesce);
 	if (sql_row(&sql))
@@ -94,11 +96,11 @@ bool storage_add_word(struct storage *storage, struct word *word, struct error *
 	if (waiting != 0)
 		return hurry(storage, waiting, word, err);
 	sql_open(&sql, storage,
-	    "INSERT INTO outbox (lane, kind, subject, coalesce, body, priority, not_before, deadline, created_at, "
-	    "attempts, state, is_unsure, is_plain, problem, is_next) "
+	    "INSERT INTO outbox (lane, kind, subject, coalesce, body, priority, not_before, "
+	    "deadline, created_at, attempts, state, is_unsure, is_plain, problem, is_next) "
 	    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
-	    "NOT EXISTS (SELECT 1 FROM outbox INDEXED BY outbox_order WHERE lane = ?1 AND subject = ?3 "
-	    "AND subject <> '' AND state <> 3))",
+	    "NOT EXISTS (SELECT 1 FROM outbox INDEXED BY outbox_order WHERE lane = ?1 "
+	    "AND subject = ?3 AND subject <> '' AND state <> 3))",
 	    err);
 	sql_put_text(&sql, word->lane);
 	sql_put_text(&sql, word->kind != NULL ? word->kind : "");
@@ -127,8 +129,8 @@ bool storage_put_word(struct storage *storage, const struct word *word, struct e
 	struct sql sql;
 
 	sql_open(&sql, storage,
-	    "UPDATE outbox SET state = ?, attempts = ?, not_before = ?, is_unsure = ?, is_plain = ?, problem = ? "
-	    "WHERE id = ?",
+	    "UPDATE outbox SET state = ?, attempts = ?, not_before = ?, is_unsure = ?, "
+	    "is_plain = ?, problem = ? WHERE id = ?",
 	    err);
 	sql_put_int(&sql, word->state);
 	sql_put_int(&sql, word->attempts);
@@ -139,7 +141,8 @@ bool storage_put_word(struct storage *storage, const struct word *word, struct e
 	sql_put_int(&sql, word->id);
 	if (!sql_run(&sql))
 		return false;
-	return sql_changes(storage) > 0 || error_set(err, ERROR_NOT_FOUND, "this word is not in the outbox any more");
+	return sql_changes(storage) > 0 ||
+	       error_set(err, ERROR_NOT_FOUND, "this word is not in the outbox any more");
 }
 
 bool storage_remove_word(struct storage *storage, int64_t id, struct error *err)
@@ -155,7 +158,8 @@ bool storage_recover_words(struct storage *storage, size_t *count, struct error 
 {
 	struct sql sql;
 
-	sql_open(&sql, storage, "UPDATE outbox SET state = 0, is_unsure = 1 WHERE state = 1 AND state <> 0", err);
+	sql_open(&sql, storage,
+	    "UPDATE outbox SET state = 0, is_unsure = 1 WHERE state = 1 AND state <> 0", err);
 	if (!sql_run(&sql))
 		return false;
 	if (count != NULL)
@@ -181,20 +185,21 @@ struct word *storage_word(struct storage *storage, int64_t id)
 }
 
 /* From one lane's name to the next, past whatever waits in it: a backlog of one lane costs nothing. */
-#define LANE_AFTER(what) \
-	"SELECT min(lane) FROM outbox INDEXED BY outbox_turn WHERE state = 0 AND is_next = 1 AND lane > " what
+#define FIRST_LANE \
+	"SELECT min(lane) FROM outbox INDEXED BY outbox_turn WHERE state = 0 AND is_next = 1"
+#define EACH_LANE                                                  \
+	"WITH RECURSIVE lanes (lane) AS (SELECT (" FIRST_LANE ") " \
+	"UNION ALL SELECT (" FIRST_LANE " AND lane > lanes.lane) " \
+	"FROM lanes WHERE lanes.lane IS NOT NULL) "                \
+	"SELECT lane FROM lanes WHERE lane IS NOT NULL"
 
-bool storage_each_lane(struct storage *storage, bool (*each)(void *ctx, const char *lane), void *ctx, struct error *err)
+bool storage_each_lane(struct storage *storage, bool (*each)(void *ctx, const char *lane),
+    void *ctx, struct error *err)
 {
 	struct sql sql;
 	bool goes_on = true;
 
-	sql_open(&sql, storage,
-	    "WITH RECURSIVE lanes (lane) AS ("
-	    "SELECT (SELECT min(lane) FROM outbox INDEXED BY outbox_turn WHERE state = 0 AND is_next = 1) "
-	    "UNION ALL SELECT (" LANE_AFTER("lanes.lane") ") FROM lanes WHERE lanes.lane IS NOT NULL) "
-	    "SELECT lane FROM lanes WHERE lane IS NOT NULL",
-	    err);
+	sql_open(&sql, storage, EACH_LANE, err);
 	while (goes_on && sql_row(&sql))
 		goes_on = each(ctx, sql_peek_text(&sql));
 	return sql_close(&sql);
@@ -216,7 +221,8 @@ static void batch_add(struct batch *batch, struct sql *sql)
 	word_read(sql, &batch->words[batch->count++]);
 }
 
-static void batch_tell(const struct batch *batch, bool (*each)(void *ctx, const struct word *word), void *ctx)
+static void batch_tell(
+    const struct batch *batch, bool (*each)(void *ctx, const struct word *word), void *ctx)
 {
 	bool goes_on = true;
 
@@ -231,10 +237,17 @@ static void batch_fini(struct batch *batch)
 	free(batch->words);
 }
 
-/* The best of those whose turn it is, for one half of outbox_turn: each is read in its order and no further than needed. */
-#define TURN(when) \
-	"SELECT * FROM (SELECT id, priority FROM outbox INDEXED BY outbox_turn WHERE lane = ?1 AND state = 0 " \
-	"AND is_next = 1 AND not_before " when " ORDER BY priority, id LIMIT ?3)"
+/* The best of those whose turn it is, for one half of outbox_turn: each is read in its order and no
+ * further than needed. */
+#define TURN(when)                                                               \
+	"SELECT * FROM (SELECT id, priority FROM outbox INDEXED BY outbox_turn " \
+	"WHERE lane = ?1 AND state = 0 AND is_next = 1 AND not_before " when " " \
+	"ORDER BY priority, id LIMIT ?3)"
+/* clang-format off */
+#define DUE \
+	"SELECT " COLUMNS " FROM (" TURN("IS NULL") " UNION ALL " TURN("<= ?2") ") AS due " \
+	"CROSS JOIN outbox AS w ON w.id = due.id ORDER BY due.priority, due.id LIMIT ?3"
+/* clang-format on */
 
 bool storage_each_due_word(struct storage *storage, const char *lane, int64_t now, size_t limit,
     bool (*each)(void *ctx, const struct word *word), void *ctx, struct error *err)
@@ -243,10 +256,7 @@ bool storage_each_due_word(struct storage *storage, const char *lane, int64_t no
 	struct batch batch = {0};
 	bool ok;
 
-	sql_open(&sql, storage,
-	    "SELECT " COLUMNS " FROM (" TURN("IS NULL") " UNION ALL " TURN("<= ?2") ") AS due "
-	    "CROSS JOIN outbox AS w ON w.id = due.id ORDER BY due.priority, due.id LIMIT ?3",
-	    err);
+	sql_open(&sql, storage, DUE, err);
 	sql_put_text(&sql, lane);
 	sql_put_int(&sql, now);
 	sql_put_int(&sql, limit < DUE_MAX ? (int64_t)limit : DUE_MAX);
@@ -265,14 +275,18 @@ int64_t storage_lane_due_at(struct storage *storage, const char *lane)
 	int64_t at = TIME_NONE;
 
 	sql_open(&sql, storage,
-	    "SELECT coalesce(not_before, 0) FROM outbox INDEXED BY outbox_turn WHERE lane = ? AND state = 0 "
-	    "AND is_next = 1 ORDER BY not_before LIMIT 1",
+	    "SELECT coalesce(not_before, 0) FROM outbox INDEXED BY outbox_turn WHERE lane = ? "
+	    "AND state = 0 AND is_next = 1 ORDER BY not_before LIMIT 1",
 	    NULL);
 	sql_put_text(&sql, lane);
 	if (sql_row(&sql))
 		at = sql_get_int(&sql);
 	return sql_close(&sql) ? at : TIME_NONE;
 }
+
+#define IN_STATE "WHERE state = ?1 AND state <> 0 "
+#define IN_ANY_STATE "WHERE (?1 < 0 OR state = ?1) "
+#define OLDEST "AND id > ?2 ORDER BY id LIMIT ?3"
 
 bool storage_each_word(struct storage *storage, int state, int64_t after_id, size_t limit,
     bool (*each)(void *ctx, const struct word *word), void *ctx, struct error *err)
@@ -281,10 +295,8 @@ bool storage_each_word(struct storage *storage, int state, int64_t after_id, siz
 	bool goes_on = true;
 
 	sql_open(&sql, storage,
-	    state > WORD_WAITING ? FROM_OUTBOX
-		"INDEXED BY outbox_state WHERE state = ?1 AND state <> 0 AND id > ?2 ORDER BY id LIMIT ?3"
-				 : FROM_OUTBOX
-		"NOT INDEXED WHERE (?1 < 0 OR state = ?1) AND id > ?2 ORDER BY id LIMIT ?3",
+	    state > WORD_WAITING ? FROM_OUTBOX "INDEXED BY outbox_state " IN_STATE OLDEST
+				 : FROM_OUTBOX "NOT INDEXED " IN_ANY_STATE OLDEST,
 	    err);
 	sql_put_int(&sql, state);
 	sql_put_int(&sql, after_id);
@@ -299,7 +311,8 @@ bool storage_each_word(struct storage *storage, int state, int64_t after_id, siz
 	return sql_close(&sql);
 }
 
-/* All, and those that do not wait: the many that wait are not walked through, only counted by the page. */
+/* All, and those that do not wait: the many that wait are not walked through, only counted by the
+ * page. */
 static bool count_all(struct storage *storage, int64_t counts[4], struct error *err)
 {
 	struct sql sql;
@@ -310,7 +323,9 @@ static bool count_all(struct storage *storage, int64_t counts[4], struct error *
 	if (!sql_close(&sql))
 		return false;
 	sql_open(&sql, storage,
-	    "SELECT state, count(*) FROM outbox INDEXED BY outbox_state WHERE state <> 0 GROUP BY state", err);
+	    "SELECT state, count(*) FROM outbox INDEXED BY outbox_state WHERE state <> 0 "
+	    "GROUP BY state",
+	    err);
 	while (sql_row(&sql)) {
 		int state = sql_get_enum(&sql, WORD_DEAD);
 
@@ -320,7 +335,8 @@ static bool count_all(struct storage *storage, int64_t counts[4], struct error *
 	return sql_close(&sql);
 }
 
-bool storage_count_words(struct storage *storage, int64_t counts[4], int64_t *oldest_at, struct error *err)
+bool storage_count_words(
+    struct storage *storage, int64_t counts[4], int64_t *oldest_at, struct error *err)
 {
 	struct sql sql;
 

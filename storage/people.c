@@ -6,7 +6,8 @@
 
 /* ---- what was seen -------------------------------------------------------------------------------------- */
 
-bool storage_see(struct storage *storage, const char *key, int64_t now, int64_t keep_s, bool *again, struct error *err)
+bool storage_see(struct storage *storage, const char *key, int64_t now, int64_t keep_s, bool *again,
+    struct error *err)
 {
 	struct sql sql;
 	int64_t until;
@@ -15,8 +16,8 @@ bool storage_see(struct storage *storage, const char *key, int64_t now, int64_t 
 		until = INT64_MAX;
 	/* One statement for both: it writes nothing where the key is still known. */
 	sql_open(&sql, storage,
-	    "INSERT INTO seen (key, until) VALUES (?1, ?2) "
-	    "ON CONFLICT (key) DO UPDATE SET until = excluded.until WHERE until <= ?3",
+	    "INSERT INTO seen (key, until) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE "
+	    "SET until = excluded.until WHERE until <= ?3",
 	    err);
 	sql_put_text(&sql, key);
 	sql_put_int(&sql, until);
@@ -43,8 +44,8 @@ bool storage_put_profile(struct storage *storage, const struct profile *profile,
 	struct sql sql;
 
 	sql_open(&sql, storage,
-	    "INSERT OR REPLACE INTO profiles (slack, name, email, timezone, is_guest, is_bot, is_deleted, fetched_at) "
-	    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+	    "INSERT OR REPLACE INTO profiles (slack, name, email, timezone, is_guest, is_bot, "
+	    "is_deleted, fetched_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 	    err);
 	sql_put_text(&sql, profile->slack);
 	sql_put_text(&sql, profile->name);
@@ -64,7 +65,8 @@ bool storage_profile(struct storage *storage, const char *slack, struct profile 
 
 	*profile = (struct profile){0};
 	sql_open(&sql, storage,
-	    "SELECT slack, name, email, timezone, is_guest, is_bot, is_deleted, fetched_at FROM profiles WHERE slack = ?",
+	    "SELECT slack, name, email, timezone, is_guest, is_bot, is_deleted, fetched_at "
+	    "FROM profiles WHERE slack = ?",
 	    NULL);
 	sql_put_text(&sql, slack);
 	found = sql_row(&sql);

@@ -25,8 +25,9 @@ static bool learn_channel(struct storage *storage, const struct post *post, stru
 	if (text_is_empty(post->channel_id))
 		return true;
 	sql_open(&sql, storage,
-	    "INSERT INTO channels (channel, channel_id) VALUES (?, ?) ON CONFLICT (channel) DO UPDATE "
-	    "SET channel_id = excluded.channel_id WHERE channel_id <> excluded.channel_id",
+	    "INSERT INTO channels (channel, channel_id) VALUES (?, ?) "
+	    "ON CONFLICT (channel) DO UPDATE SET channel_id = excluded.channel_id "
+	    "WHERE channel_id <> excluded.channel_id",
 	    err);
 	sql_put_text(&sql, post->channel);
 	sql_put_text(&sql, post->channel_id);
@@ -38,7 +39,9 @@ bool storage_add_post(struct storage *storage, const struct post *post, struct e
 	struct sql sql;
 
 	sql_open(&sql, storage,
-	    "INSERT OR REPLACE INTO posts (subject, channel, channel_id, ts, copy) VALUES (?, ?, ?, ?, ?)", err);
+	    "INSERT OR REPLACE INTO posts (subject, channel, channel_id, ts, copy) "
+	    "VALUES (?, ?, ?, ?, ?)",
+	    err);
 	sql_put_text(&sql, post->subject);
 	sql_put_text(&sql, post->channel);
 	sql_put_text(&sql, post->channel_id);
@@ -69,7 +72,8 @@ static bool first_post(struct sql *sql, struct post *post)
 	return false;
 }
 
-bool storage_post(struct storage *storage, const char *subject, const char *channel, struct post *post)
+bool storage_post(
+    struct storage *storage, const char *subject, const char *channel, struct post *post)
 {
 	struct sql sql;
 
@@ -79,7 +83,8 @@ bool storage_post(struct storage *storage, const char *subject, const char *chan
 	return first_post(&sql, post);
 }
 
-bool storage_post_by_ts(struct storage *storage, const char *channel_id, const char *ts, struct post *post)
+bool storage_post_by_ts(
+    struct storage *storage, const char *channel_id, const char *ts, struct post *post)
 {
 	struct sql sql;
 
@@ -89,8 +94,8 @@ bool storage_post_by_ts(struct storage *storage, const char *channel_id, const c
 	return first_post(&sql, post);
 }
 
-bool storage_each_post(struct storage *storage, const char *subject, bool (*each)(void *ctx, const struct post *post),
-    void *ctx, struct error *err)
+bool storage_each_post(struct storage *storage, const char *subject,
+    bool (*each)(void *ctx, const struct post *post), void *ctx, struct error *err)
 {
 	struct sql sql;
 	bool goes_on = true;

@@ -5,7 +5,8 @@
 #include "config/base/log.h"
 #include "config/base/memory.h"
 
-/* SQLite may have undone everything (disk full, I/O); only it knows. sqlite.org/lang_transaction.html */
+/* SQLite may have undone everything (disk full, I/O); only it knows.
+ * sqlite.org/lang_transaction.html */
 static void look_for_loss(struct storage *storage)
 {
 	if (!storage->is_running || !sqlite3_get_autocommit(storage->db))
@@ -80,8 +81,8 @@ static void prepare(struct sql *sql, const char *text)
 
 	if (is_cached && slot->stmt != NULL) {
 		sql->stmt = slot->stmt;
-	} else if (sqlite3_prepare_v3(storage->db, text, -1, is_cached ? SQLITE_PREPARE_PERSISTENT : 0,
-		       &sql->stmt, NULL) != SQLITE_OK) {
+	} else if (sqlite3_prepare_v3(storage->db, text, -1,
+		       is_cached ? SQLITE_PREPARE_PERSISTENT : 0, &sql->stmt, NULL) != SQLITE_OK) {
 		fail(sql);
 		return;
 	}

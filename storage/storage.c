@@ -21,14 +21,16 @@
 
 /* ---- where it is ---------------------------------------------------------------------------------------- */
 
-/* The path of URL, or ":memory:"; NULL with an error. The URL is not repeated: those of other databases hold passwords. */
+/* The path of URL, or ":memory:"; NULL with an error. The URL is not repeated: those of other
+ * databases hold passwords. */
 static char *path_of(const char *url, struct error *err)
 {
 	if (strcmp(url, URL_MEMORY) == 0)
 		return xstrdup(":memory:");
 	if (text_prefix(url, URL_FILE "/") && strlen(url) < PATH_MAX)
 		return xstrdup(url + strlen(URL_FILE));
-	error_set(err, ERROR_IO, "the store's URL is none that can be opened; try sqlite:///var/lib/headsup/headsup.db");
+	error_set(err, ERROR_IO,
+	    "the store's URL is none that can be opened; try sqlite:///var/lib/headsup/headsup.db");
 	return NULL;
 }
 
@@ -48,8 +50,11 @@ static char *real_path_of(const char *path, struct error *err)
 	slash[slash == folder ? 1 : 0] = '\0';
 	real = realpath(folder, NULL);
 	if (real == NULL)
-		error_set(err, ERROR_IO, "%s cannot be opened: the folder %s: %s", path, folder, strerror(errno));
-	answer = real == NULL ? NULL : xasprintf("%s/%s", strcmp(real, "/") == 0 ? "" : real, strrchr(path, '/') + 1);
+		error_set(err, ERROR_IO, "%s cannot be opened: the folder %s: %s", path, folder,
+		    strerror(errno));
+	answer = real == NULL ? NULL
+			      : xasprintf("%s/%s", strcmp(real, "/") == 0 ? "" : real,
+				    strrchr(path, '/') + 1);
 	free(folder);
 	free(real);
 	return answer;
@@ -70,8 +75,9 @@ static bool is_locked(int fd, const char *path, const char *lock_path, struct er
 }
 
 /*
- * The lock is on a file of its own: SQLite's POSIX locks on the database are lost when any descriptor of it is closed
- * (sqlite.org/howtocorrupt.html). flock() is the kernel's: it goes with the process, however that ends.
+ * The lock is on a file of its own: SQLite's POSIX locks on the database are lost when any
+ * descriptor of it is closed (sqlite.org/howtocorrupt.html). flock() is the kernel's: it goes with
+ * the process, however that ends.
  */
 static bool lock_database(struct storage *storage, const char *path, struct error *err)
 {
@@ -85,7 +91,8 @@ static bool lock_database(struct storage *storage, const char *path, struct erro
 		if (errno == EWOULDBLOCK)
 			is_locked(fd, path, lock_path, err);
 		else
-			error_set(err, ERROR_IO, "%s cannot be locked: %s", lock_path, strerror(errno));
+			error_set(
+			    err, ERROR_IO, "%s cannot be locked: %s", lock_path, strerror(errno));
 		close(fd);
 	} else {
 		storage->lock = fd;
@@ -98,7 +105,8 @@ static bool lock_database(struct storage *storage, const char *path, struct erro
 	return ok;
 }
 
-/* Makes the file, so that it is ours alone from its first byte: SQLite gives its log and index the same mode. */
+/* Makes the file, so that it is ours alone from its first byte: SQLite gives its log and index the
+ * same mode. */
 static bool create_file(const char *path, struct error *err)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -107,8 +115,8 @@ static bool create_file(const char *path, struct error *err)
 	if (fd < 0)
 		return error_set(err, ERROR_IO, "%s cannot be opened: %s", path, strerror(errno));
 	if (fstat(fd, &st) == 0 && (st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-		log_warn("storage others than its owner may open the database file=%s mode=%04o", path,
-		    (unsigned)st.st_mode & 07777);
+		log_warn("storage others than its owner may open the database file=%s mode=%04o",
+		    path, (unsigned)st.st_mode & 07777);
 	close(fd);
 	return true;
 }
@@ -132,20 +140,24 @@ static int64_t ask_number(struct storage *storage, const char *text, struct erro
 
 static bool exec(struct storage *storage, const char *text, struct error *err)
 {
-	return sqlite3_exec(storage->db, text, NULL, NULL, NULL) == SQLITE_OK || sql_failed(storage, err);
+	return sqlite3_exec(storage->db, text, NULL, NULL, NULL) == SQLITE_OK ||
+	       sql_failed(storage, err);
 }
 
-static bool apply(struct storage *storage, const struct embedded *migration, int64_t version, struct error *err)
+static bool apply(
+    struct storage *storage, const struct embedded *migration, int64_t version, struct error *err)
 {
 	char text[64];
 	struct error why = {0};
 
 	snprintf(text, sizeof(text), "PRAGMA user_version = %" PRId64 "; COMMIT", version);
-	if (exec(storage, "BEGIN IMMEDIATE", &why) && exec(storage, migration->text, &why) && exec(storage, text, &why))
+	if (exec(storage, "BEGIN IMMEDIATE", &why) && exec(storage, migration->text, &why) &&
+	    exec(storage, text, &why))
 		return true;
 	if (!sqlite3_get_autocommit(storage->db))
 		exec(storage, "ROLLBACK", NULL);
-	return error_set(err, ERROR_IO, "the database cannot be upgraded (%s): %s", migration->name, why.text);
+	return error_set(
+	    err, ERROR_IO, "the database cannot be upgraded (%s): %s", migration->name, why.text);
 }
 
 /* True when the file is new, or headsup's and not of a later version; *VERSION is what it is at. */
@@ -159,15 +171,19 @@ static bool is_ours(struct storage *storage, int64_t last, int64_t *version, str
 	if (*version == 0) {
 		int64_t tables = ask_number(storage, "SELECT count(*) FROM sqlite_schema", err);
 
-		return tables == 0 ||
-		    (tables > 0 && error_set(err, ERROR_IO, "the database is another program's"));
+		if (tables > 0)
+			error_set(err, ERROR_IO, "the database is another program's");
+		return tables == 0;
 	}
 	application = ask_number(storage, "PRAGMA application_id", err);
+	if (application < 0)
+		return false;
 	if (application != APPLICATION_ID)
-		return application >= 0 && error_set(err, ERROR_IO, "the database is another program's");
+		return error_set(err, ERROR_IO, "the database is another program's");
 	if (*version > last)
 		return error_set(err, ERROR_NEWER,
-		    "the database is of a later headsup: its version is %" PRId64 ", ours is %" PRId64 "; start the later one",
+		    "the database is of a later headsup: its version is %" PRId64
+		    ", ours is %" PRId64 "; start the later one",
 		    *version, last);
 	return true;
 }
@@ -181,7 +197,7 @@ static int64_t length_of(const struct embedded *table)
 	return n;
 }
 
-bool migrate(struct storage *storage, const struct embedded *table, struct error *err)
+bool storage_migrate(struct storage *storage, const struct embedded *table, struct error *err)
 {
 	int64_t version, last = length_of(table);
 
@@ -197,21 +213,20 @@ bool migrate(struct storage *storage, const struct embedded *table, struct error
 
 /* ---- opening and closing -------------------------------------------------------------------------------- */
 
-#define TEXT_OF(number) #number
-#define NUMBER(number) TEXT_OF(number)
-
 static bool set_up(struct storage *storage, bool is_memory, struct error *err)
 {
-	static const char settings[] = "PRAGMA foreign_keys = ON;"
-				       "PRAGMA trusted_schema = OFF;"
-				       "PRAGMA mmap_size = 0;" /* an I/O error must be an error, not a SIGBUS */
-				       "PRAGMA secure_delete = FAST;" /* what is removed is wiped where that costs no write */
-				       "PRAGMA synchronous = FULL;";
+	static const char settings[] =
+	    "PRAGMA foreign_keys = ON;"
+	    "PRAGMA trusted_schema = OFF;"
+	    "PRAGMA mmap_size = 0;"        /* an I/O error must be an error, not a SIGBUS */
+	    "PRAGMA secure_delete = FAST;" /* what is removed is wiped where that costs no write */
+	    "PRAGMA synchronous = FULL;";
 	char sizes[160];
 
 	snprintf(sizes, sizeof(sizes),
-	    "PRAGMA cache_size = -%d; PRAGMA wal_autocheckpoint = %d; PRAGMA journal_size_limit = %d;", CACHE_KIB,
-	    CHECKPOINT_PAGES, WAL_KEPT_MAX);
+	    "PRAGMA cache_size = -%d; PRAGMA wal_autocheckpoint = %d; PRAGMA journal_size_limit = "
+	    "%d;",
+	    CACHE_KIB, CHECKPOINT_PAGES, WAL_KEPT_MAX);
 	if (!exec(storage, settings, err) || !exec(storage, sizes, err))
 		return false;
 	if (storage->is_reader || is_memory)
@@ -220,13 +235,15 @@ static bool set_up(struct storage *storage, bool is_memory, struct error *err)
 		return false;
 	/* Where WAL cannot be had (a network's file system) SQLite stays as it was and says nothing. */
 	if (ask_number(storage, "SELECT journal_mode = 'wal' FROM pragma_journal_mode", err) != 1)
-		return error_set(err, ERROR_IO, "the database's file system cannot hold it (no WAL); use a local disk");
+		return error_set(err, ERROR_IO,
+		    "the database's file system cannot hold it (no WAL); use a local disk");
 	return true;
 }
 
 static bool open_handle(struct storage *storage, const char *path, int flags, struct error *err)
 {
-	int rc = sqlite3_open_v2(path, &storage->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+	int rc = sqlite3_open_v2(
+	    path, &storage->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
 
 	if (rc != SQLITE_OK)
 		return error_set(err, ERROR_IO, "%s cannot be opened: %s", path,
@@ -241,13 +258,15 @@ static bool open_handle(struct storage *storage, const char *path, int flags, st
 }
 
 /*
- * For the whole process, before SQLite is first used. What a savepoint would restore is kept in memory; with temp_store = MEMORY
- * SQLite does that in pieces of 1 KiB, which took a fifth of the time of storing an alert, so that is left at its default and the
- * piece is made large instead: an event that changes more than this (none does) would go on in a file under /tmp.
+ * For the whole process, before SQLite is first used. What a savepoint would restore is kept in
+ * memory; with temp_store = MEMORY SQLite does that in pieces of 1 KiB, which took a fifth of the
+ * time of storing an alert, so that is left at its default and the piece is made large instead: an
+ * event that changes more than this (none does) would go on in a file under /tmp.
  */
 static void configure(void)
 {
-	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* nobody asks, and it is a lock for each piece of memory */
+	/* Nobody asks how much is in use, and counting is a lock for each piece of memory. */
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, UNDO_BYTES);
 }
 
@@ -272,15 +291,17 @@ static void name_file(struct error *err, const char *path)
 	error_set(err, err->kind, "%.400s: %.500s", path, text);
 }
 
-static bool open_writer(struct storage *storage, const char *path, bool is_memory, struct error *err)
+static bool open_writer(
+    struct storage *storage, const char *path, bool is_memory, struct error *err)
 {
 	if (!is_memory && (!lock_database(storage, path, err) || !create_file(path, err)))
 		return false;
-	if (!open_handle(storage, path, SQLITE_OPEN_READWRITE | (is_memory ? SQLITE_OPEN_CREATE : 0), err))
+	if (!open_handle(
+		storage, path, SQLITE_OPEN_READWRITE | (is_memory ? SQLITE_OPEN_CREATE : 0), err))
 		return false;
 	/* The version first: a later headsup's database is left as it is. */
 	if (!is_ours(storage, length_of(embedded_migrations), &(int64_t){0}, err) ||
-	    !set_up(storage, is_memory, err) || !migrate(storage, embedded_migrations, err))
+	    !set_up(storage, is_memory, err) || !storage_migrate(storage, embedded_migrations, err))
 		return false;
 	sqlite3_busy_timeout(storage->db, BUSY_MS);
 	return true;
@@ -315,7 +336,8 @@ static bool open_reader(struct storage *storage, const char *path, struct error 
 {
 	int64_t version;
 
-	if (!open_handle(storage, path, SQLITE_OPEN_READONLY, err) || !set_up(storage, false, err) ||
+	if (!open_handle(storage, path, SQLITE_OPEN_READONLY, err) ||
+	    !set_up(storage, false, err) ||
 	    !is_ours(storage, length_of(embedded_migrations), &version, err))
 		return false;
 	if (version == 0)
@@ -384,10 +406,12 @@ bool storage_begin(struct storage *storage, struct error *err)
 
 static bool undo(struct storage *storage, struct error *err)
 {
-	return sql_control(storage, "ROLLBACK TO event", err) && sql_control(storage, "RELEASE event", err);
+	return sql_control(storage, "ROLLBACK TO event", err) &&
+	       sql_control(storage, "RELEASE event", err);
 }
 
-/* The event's reads or its end went wrong: it is undone, and that is what ERR (filled already) is about. */
+/* The event's reads or its end went wrong: it is undone, and that is what ERR (filled already) is
+ * about. */
 static bool spoilt(struct storage *storage)
 {
 	struct error why = {0};

@@ -1,12 +1,13 @@
 #include "storage/internal.h"
 
-/* Alerts that are over and old. SQLite sorts nothing here: alerts_status is in the order of ids, and the ceiling keeps it from
- * looking at what is too young to go. */
-#define OLD(status) \
-	"SELECT * FROM (SELECT id FROM alerts INDEXED BY alerts_status WHERE status = " status " AND id <= ?1 " \
-	"AND coalesce(last_seen, received_at, 0) < ?2 ORDER BY id LIMIT ?3)"
+/* Alerts that are over and old. SQLite sorts nothing here: alerts_status is in the order of ids,
+ * and the ceiling keeps it from looking at what is too young to go. */
+#define OLD(status)                                                                            \
+	"SELECT * FROM (SELECT id FROM alerts INDEXED BY alerts_status WHERE status = " status \
+	" AND id <= ?1 AND coalesce(last_seen, received_at, 0) < ?2 ORDER BY id LIMIT ?3)"
 
-static bool find_old(struct storage *storage, int64_t before, int64_t *ids, size_t max, size_t *count, struct error *err)
+static bool find_old(struct storage *storage, int64_t before, int64_t *ids, size_t max,
+    size_t *count, struct error *err)
 {
 	struct sql sql;
 	int64_t last;
@@ -14,7 +15,8 @@ static bool find_old(struct storage *storage, int64_t before, int64_t *ids, size
 	*count = 0;
 	if (!alerts_ceiling(storage, before, &last, err))
 		return false;
-	sql_open(&sql, storage, OLD("2") " UNION ALL " OLD("3") " UNION ALL " OLD("4") " LIMIT ?3", err);
+	sql_open(
+	    &sql, storage, OLD("2") " UNION ALL " OLD("3") " UNION ALL " OLD("4") " LIMIT ?3", err);
 	sql_put_int(&sql, last);
 	sql_put_int(&sql, before);
 	sql_put_int(&sql, (int64_t)max);
@@ -37,12 +39,15 @@ static bool remove_alert(struct storage *storage, int64_t id, struct error *err)
 	return sql_run(&sql);
 }
 
-static bool remove_seen(struct storage *storage, int64_t now, size_t max, size_t *removed, struct error *err)
+static bool remove_seen(
+    struct storage *storage, int64_t now, size_t max, size_t *removed, struct error *err)
 {
 	struct sql sql;
 
 	sql_open(&sql, storage,
-	    "DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE until <= ? ORDER BY until LIMIT ?)", err);
+	    "DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE until <= ? "
+	    "ORDER BY until LIMIT ?)",
+	    err);
 	sql_put_int(&sql, now);
 	sql_put_int(&sql, (int64_t)max);
 	if (!sql_run(&sql))
@@ -52,13 +57,15 @@ static bool remove_seen(struct storage *storage, int64_t now, size_t max, size_t
 }
 
 /* Dead words are kept as long as alerts, for people to see. Only the oldest are looked at. */
-static bool remove_dead(struct storage *storage, int64_t before, size_t max, size_t *removed, struct error *err)
+static bool remove_dead(
+    struct storage *storage, int64_t before, size_t max, size_t *removed, struct error *err)
 {
 	struct sql sql;
 
 	sql_open(&sql, storage,
-	    "DELETE FROM outbox WHERE id IN (SELECT id FROM (SELECT id, created_at FROM outbox INDEXED BY outbox_state "
-	    "WHERE state = 3 AND state <> 0 ORDER BY id LIMIT ?) WHERE created_at < ?)",
+	    "DELETE FROM outbox WHERE id IN (SELECT id FROM (SELECT id, created_at FROM outbox "
+	    "INDEXED BY outbox_state WHERE state = 3 AND state <> 0 ORDER BY id LIMIT ?) "
+	    "WHERE created_at < ?)",
 	    err);
 	sql_put_int(&sql, (int64_t)max);
 	sql_put_int(&sql, before);
@@ -80,7 +87,8 @@ static bool remove_runs(struct storage *storage, struct error *err)
 	return sql_run(&sql);
 }
 
-bool storage_sweep(struct storage *storage, int64_t before, int64_t now, size_t limit, size_t *removed, struct error *err)
+bool storage_sweep(struct storage *storage, int64_t before, int64_t now, size_t limit,
+    size_t *removed, struct error *err)
 {
 	int64_t ids[SWEEP_MAX];
 	size_t max = limit < SWEEP_MAX ? limit : SWEEP_MAX, count;
@@ -95,5 +103,6 @@ bool storage_sweep(struct storage *storage, int64_t before, int64_t now, size_t 
 	*removed = count;
 	if (count > 0 && !remove_runs(storage, err))
 		return false;
-	return remove_seen(storage, now, max, removed, err) && remove_dead(storage, before, max, removed, err);
+	return remove_seen(storage, now, max, removed, err) &&
+	       remove_dead(storage, before, max, removed, err);
 }

@@ -96,10 +96,10 @@ static inline int64_t world_number(struct world *world, const char *text)
 }
 
 /* True as it should be; else the error's words fail the test. */
-#define assert_ok(call, err)                                                                                           \
-	do {                                                                                                           \
-		if (!(call))                                                                                           \
-			fail_msg(#call ": %s", (err).text);                                                            \
+#define assert_ok(call, err)                                \
+	do {                                                \
+		if (!(call))                                \
+			fail_msg(#call ": %s", (err).text); \
 	} while (0)
 
 static inline void world_begins(struct world *world)
@@ -124,7 +124,8 @@ static inline void world_commits(struct world *world)
 }
 
 /* A plain alert, stored; its id. */
-static inline int64_t world_alert(struct world *world, const char *key, enum alert_status status, int64_t at)
+static inline int64_t world_alert(
+    struct world *world, const char *key, enum alert_status status, int64_t at)
 {
 	struct alert *alert = alert_new();
 	struct error err = {0};

@@ -7,13 +7,19 @@
 #include <fcntl.h>
 #include <inttypes.h>
 
-#define LIFT "DROP TRIGGER audit_no_change; DROP TRIGGER audit_no_removal; DROP TRIGGER audit_no_gap; "
+#define LIFT \
+	"DROP TRIGGER audit_no_change; DROP TRIGGER audit_no_removal; DROP TRIGGER audit_no_gap; "
 #define NOWHERE "0000000000000000000000000000000000000000000000000000000000000000"
 
 static void add(struct world *w, int64_t at, const char *what, const char *subject)
 {
-	struct audit audit = {.at = at, .who = "U0ALICE", .via = "slack", .from = "C0SEC", .what = what,
-	    .subject = subject, .detail = "{\"note\": \"it's \xF0\x9F\x94\xA5\"}"};
+	struct audit audit = {.at = at,
+	    .who = "U0ALICE",
+	    .via = "slack",
+	    .from = "C0SEC",
+	    .what = what,
+	    .subject = subject,
+	    .detail = "{\"note\": \"it's \xF0\x9F\x94\xA5\"}"};
 	struct error err = {0};
 
 	assert_ok(storage_add_audit(w->storage, &audit, &err), err);
@@ -86,10 +92,15 @@ static bool first_hash(void *ctx, const struct audit *audit)
 /* The canonical form is a promise: who checks the log with a program of their own relies on it. */
 static void hash__of_an_entry__is_over_its_canonical_form(void **state)
 {
-	static const char canonical[] = "headsup audit 1\n"
-					"64:" NOWHERE ",1:1,10:1772452800,7:U0ALICE,3:api,-,5:acked,2:A1,9:it is \xC3\xA9!,";
+	static const char canonical[] =
+	    "headsup audit 1\n"
+	    "64:" NOWHERE ",1:1,10:1772452800,7:U0ALICE,3:api,-,5:acked,2:A1,9:it is \xC3\xA9!,";
 	struct world *w = *state;
-	struct audit audit = {.at = NOON, .who = "U0ALICE", .via = "api", .what = "acked", .subject = "A1",
+	struct audit audit = {.at = NOON,
+	    .who = "U0ALICE",
+	    .via = "api",
+	    .what = "acked",
+	    .subject = "A1",
 	    .detail = "it is \xC3\xA9!"};
 	struct error err = {0};
 	char expected[65], hash[65];
@@ -151,17 +162,21 @@ static void add__longer_than_an_entry_may_be__is_refused(void **state)
 static void tamper__without_lifting_the_triggers__is_refused_by_the_database(void **state)
 {
 	static const char *const cases[] = {
-		"UPDATE audit SET who = 'mallory' WHERE seq = 3",
-		"DELETE FROM audit WHERE seq = 3",
-		"DELETE FROM audit",
-		"INSERT OR REPLACE INTO audit SELECT seq, at, 'mallory', via, origin, what, subject, detail, hash FROM audit WHERE seq = 3",
-		"INSERT INTO audit SELECT 9, at, who, via, origin, what, subject, detail, hash FROM audit WHERE seq = 3",
-		"INSERT INTO audit SELECT -1, at, who, via, origin, what, subject, detail, hash FROM audit WHERE seq = 3",
+	    "UPDATE audit SET who = 'mallory' WHERE seq = 3",
+	    "DELETE FROM audit WHERE seq = 3",
+	    "DELETE FROM audit",
+	    "INSERT OR REPLACE INTO audit SELECT seq, at, 'mallory', via, origin, what, subject, "
+	    "detail, hash FROM audit WHERE seq = 3",
+	    "INSERT INTO audit SELECT 9, at, who, via, origin, what, subject, detail, hash FROM "
+	    "audit WHERE seq = 3",
+	    "INSERT INTO audit SELECT -1, at, who, via, origin, what, subject, detail, hash FROM "
+	    "audit WHERE seq = 3",
 	};
 	struct world *w = *state;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		if (sqlite3_exec(w->storage->db, cases[i], NULL, NULL, NULL) != SQLITE_CONSTRAINT_TRIGGER)
+		if (sqlite3_exec(w->storage->db, cases[i], NULL, NULL, NULL) !=
+		    SQLITE_CONSTRAINT_TRIGGER)
 			fail_msg("went through: %s", cases[i]);
 		assert_non_null(strstr(sqlite3_errmsg(w->storage->db), "the audit log"));
 	}
@@ -174,37 +189,48 @@ static void tamper__with_whatever__is_found_and_named(void **state)
 		const char *how, *says;
 		int64_t good;
 	} cases[] = {
-		{ "UPDATE audit SET at = at + 1 WHERE seq = 3", "entry 3 does not fit", 2 },
-		{ "UPDATE audit SET who = 'mallory' WHERE seq = 1", "entry 1 does not fit", 0 },
-		{ "UPDATE audit SET via = 'api' WHERE seq = 2", "entry 2 does not fit", 1 },
-		{ "UPDATE audit SET origin = NULL WHERE seq = 4", "entry 4 does not fit", 3 },
-		{ "UPDATE audit SET origin = '' WHERE seq = 4", "entry 4 does not fit", 3 },
-		{ "UPDATE audit SET what = 'resolved' WHERE seq = 5", "entry 5 does not fit", 4 },
-		{ "UPDATE audit SET subject = 'A2' WHERE seq = 5", "entry 5 does not fit", 4 },
-		{ "UPDATE audit SET detail = detail || ' ' WHERE seq = 3", "entry 3 does not fit", 2 },
-		{ "UPDATE audit SET detail = detail || char(0) || 'more' WHERE seq = 3", "entry 3 does not fit", 2 },
-		{ "UPDATE audit SET hash = replace(hash, 'a', 'b') || '' WHERE seq = 3", "entry 3 does not fit", 2 },
-		{ "UPDATE audit SET who = who || 'slac', via = 'k' WHERE seq = 2", "entry 2 does not fit", 1 },
-		{ "DELETE FROM audit WHERE seq = 3", "entry 3 is missing", 2 },
-		{ "DELETE FROM audit WHERE seq = 1", "entry 1 is missing", 0 },
-		{ "DELETE FROM audit WHERE seq = 5", "entry 5 is missing", 4 },
-		{ "DELETE FROM audit WHERE seq > 2", "entry 3 is missing", 2 },
-		{ "DELETE FROM audit", "entry 1 is missing", 0 },
-		{ "DELETE FROM audit WHERE seq = 3; UPDATE audit SET seq = 3 WHERE seq = 4; UPDATE audit SET seq = 4 WHERE seq = 5",
-		    "entry 3 does not fit", 2 },
-		{ "UPDATE audit SET seq = 99 WHERE seq = 2; UPDATE audit SET seq = 2 WHERE seq = 3; UPDATE audit SET seq = 3 WHERE seq = 99",
-		    "entry 2 does not fit", 1 },
-		{ "UPDATE audit SET seq = seq + 10 WHERE seq > 2; UPDATE audit SET seq = seq - 9 WHERE seq > 10; "
-		  "INSERT INTO audit SELECT 3, at, who, via, origin, what, subject, detail, hash FROM audit WHERE seq = 2",
-		    "entry 3 does not fit", 2 },
-		{ "INSERT INTO audit SELECT 6, at, who, via, origin, what, subject, detail, hash FROM audit WHERE seq = 5",
-		    "entry 6 does not fit", 5 },
-		{ "INSERT INTO audit SELECT 8, at, who, via, origin, what, subject, detail, hash FROM audit WHERE seq = 5",
-		    "entry 6 is missing", 5 },
-		{ "INSERT INTO audit SELECT 0, at, who, via, origin, what, subject, detail, hash FROM audit WHERE seq = 5",
-		    "entry 0 was put in", 0 },
-		{ "INSERT INTO audit SELECT -7, at, who, via, origin, what, subject, detail, hash FROM audit WHERE seq = 5",
-		    "entry -7 was put in", 0 },
+	    {"UPDATE audit SET at = at + 1 WHERE seq = 3", "entry 3 does not fit", 2},
+	    {"UPDATE audit SET who = 'mallory' WHERE seq = 1", "entry 1 does not fit", 0},
+	    {"UPDATE audit SET via = 'api' WHERE seq = 2", "entry 2 does not fit", 1},
+	    {"UPDATE audit SET origin = NULL WHERE seq = 4", "entry 4 does not fit", 3},
+	    {"UPDATE audit SET origin = '' WHERE seq = 4", "entry 4 does not fit", 3},
+	    {"UPDATE audit SET what = 'resolved' WHERE seq = 5", "entry 5 does not fit", 4},
+	    {"UPDATE audit SET subject = 'A2' WHERE seq = 5", "entry 5 does not fit", 4},
+	    {"UPDATE audit SET detail = detail || ' ' WHERE seq = 3", "entry 3 does not fit", 2},
+	    {"UPDATE audit SET detail = detail || char(0) || 'more' WHERE seq = 3",
+		"entry 3 does not fit", 2},
+	    {"UPDATE audit SET hash = replace(hash, 'a', 'b') || '' WHERE seq = 3",
+		"entry 3 does not fit", 2},
+	    {"UPDATE audit SET who = who || 'slac', via = 'k' WHERE seq = 2",
+		"entry 2 does not fit", 1},
+	    {"DELETE FROM audit WHERE seq = 3", "entry 3 is missing", 2},
+	    {"DELETE FROM audit WHERE seq = 1", "entry 1 is missing", 0},
+	    {"DELETE FROM audit WHERE seq = 5", "entry 5 is missing", 4},
+	    {"DELETE FROM audit WHERE seq > 2", "entry 3 is missing", 2},
+	    {"DELETE FROM audit", "entry 1 is missing", 0},
+	    {"DELETE FROM audit WHERE seq = 3; UPDATE audit SET seq = 3 WHERE seq = 4; UPDATE "
+	     "audit SET seq = 4 WHERE seq = 5",
+		"entry 3 does not fit", 2},
+	    {"UPDATE audit SET seq = 99 WHERE seq = 2; UPDATE audit SET seq = 2 WHERE seq = 3; "
+	     "UPDATE audit SET seq = 3 WHERE seq = 99",
+		"entry 2 does not fit", 1},
+	    {"UPDATE audit SET seq = seq + 10 WHERE seq > 2; UPDATE audit SET seq = seq - 9 WHERE "
+	     "seq > 10; "
+	     "INSERT INTO audit SELECT 3, at, who, via, origin, what, subject, detail, hash FROM "
+	     "audit WHERE seq = 2",
+		"entry 3 does not fit", 2},
+	    {"INSERT INTO audit SELECT 6, at, who, via, origin, what, subject, detail, hash FROM "
+	     "audit WHERE seq = 5",
+		"entry 6 does not fit", 5},
+	    {"INSERT INTO audit SELECT 8, at, who, via, origin, what, subject, detail, hash FROM "
+	     "audit WHERE seq = 5",
+		"entry 6 is missing", 5},
+	    {"INSERT INTO audit SELECT 0, at, who, via, origin, what, subject, detail, hash FROM "
+	     "audit WHERE seq = 5",
+		"entry 0 was put in", 0},
+	    {"INSERT INTO audit SELECT -7, at, who, via, origin, what, subject, detail, hash FROM "
+	     "audit WHERE seq = 5",
+		"entry -7 was put in", 0},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -261,17 +287,17 @@ static void each_audit__asked_in_many_ways__gives_those_oldest_first(void **stat
 		size_t limit;
 		const char *seqs;
 	} cases[] = {
-		{ TIME_NONE, 0, 100, "1 2 3 4 5 6 " },
-		{ TIME_NONE, 2, 2, "3 4 " },
-		{ TIME_NONE, 6, 100, "" },
-		{ TIME_NONE, 0, SIZE_MAX, "1 2 3 4 5 6 " },
-		{ NOON + 120, 0, 100, "2 3 4 5 " }, /* the sixth came while the clock was wrong */
-		{ NOON + 121, 0, 100, "3 4 5 " },
-		{ NOON + 121, 3, 1, "4 " },
-		{ NOON + 121, 1, 100, "3 4 5 " },
-		{ NOON + 9999, 0, 100, "" },
-		{ NOON - 500, 0, 100, "1 2 3 4 5 6 " },
-		{ TIME_NONE, INT64_MAX, 100, "" },
+	    {TIME_NONE, 0, 100, "1 2 3 4 5 6 "},
+	    {TIME_NONE, 2, 2, "3 4 "},
+	    {TIME_NONE, 6, 100, ""},
+	    {TIME_NONE, 0, SIZE_MAX, "1 2 3 4 5 6 "},
+	    {NOON + 120, 0, 100, "2 3 4 5 "}, /* the sixth came while the clock was wrong */
+	    {NOON + 121, 0, 100, "3 4 5 "},
+	    {NOON + 121, 3, 1, "4 "},
+	    {NOON + 121, 1, 100, "3 4 5 "},
+	    {NOON + 9999, 0, 100, ""},
+	    {NOON - 500, 0, 100, "1 2 3 4 5 6 "},
+	    {TIME_NONE, INT64_MAX, 100, ""},
 	};
 	struct world *w = *state;
 	struct error err = {0};
@@ -281,7 +307,8 @@ static void each_audit__asked_in_many_ways__gives_those_oldest_first(void **stat
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		char text[200] = "";
 
-		assert_ok(storage_each_audit(w->storage, cases[i].since, cases[i].after, cases[i].limit, collect, text, &err),
+		assert_ok(storage_each_audit(w->storage, cases[i].since, cases[i].after,
+			      cases[i].limit, collect, text, &err),
 		    err);
 		assert_string_equal(text, cases[i].seqs);
 	}
@@ -340,7 +367,8 @@ static void cmd_verify__while_the_daemon_runs__says_how_it_is(void **state)
 static void cmd_export__since_some_time__is_json_lines(void **state)
 {
 	struct world *w = *state;
-	const char *args[] = {"audit", "export", "--since", "2026-03-02T12:04:00Z", "--store", w->url, NULL};
+	const char *args[] = {
+	    "audit", "export", "--since", "2026-03-02T12:04:00Z", "--store", w->url, NULL};
 	struct error err = {0};
 	char out[4000], *second;
 	cJSON *line;
@@ -368,18 +396,20 @@ static void cmd__typed_wrongly__is_told_how(void **state)
 		int status;
 		const char *says;
 	} cases[] = {
-		{ { "audit" }, 2, "usage: headsup audit" },
-		{ { "audit", "destroy" }, 2, "usage: headsup audit" },
-		{ { "audit", "verify", "export" }, 2, "usage: headsup audit" },
-		{ { "audit", "verify", "--since", "24h" }, 2, "usage: headsup audit" },
-		{ { "audit", "verify", "--loudly" }, 2, "usage: headsup audit" },
-		{ { "audit", "--help" }, 0, "usage: headsup audit" },
-		{ { "audit", "verify", "--store", "sqlite:///nowhere/headsup.db" }, 1, "/nowhere/headsup.db" },
-		{ { "audit", "verify", "--store", "sqlite::memory:" }, 1, "memory" },
-		{ { "audit", "verify", "--config", "/nowhere/headsup.yaml" }, 1, "/nowhere/headsup.yaml" },
+	    {{"audit"}, 2, "usage: headsup audit"},
+	    {{"audit", "destroy"}, 2, "usage: headsup audit"},
+	    {{"audit", "verify", "export"}, 2, "usage: headsup audit"},
+	    {{"audit", "verify", "--since", "24h"}, 2, "usage: headsup audit"},
+	    {{"audit", "verify", "--loudly"}, 2, "usage: headsup audit"},
+	    {{"audit", "--help"}, 0, "usage: headsup audit"},
+	    {{"audit", "verify", "--store", "sqlite:///nowhere/headsup.db"}, 1,
+		"/nowhere/headsup.db"},
+	    {{"audit", "verify", "--store", "sqlite::memory:"}, 1, "memory"},
+	    {{"audit", "verify", "--config", "/nowhere/headsup.yaml"}, 1, "/nowhere/headsup.yaml"},
 	};
 	struct world *w = *state;
-	const char *since[] = {"audit", "export", "--since", "yesterday-ish", "--store", w->url, NULL};
+	const char *since[] = {
+	    "audit", "export", "--since", "yesterday-ish", "--store", w->url, NULL};
 	char out[4000];
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -403,18 +433,18 @@ static int quiet(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(verify__untouched__holds_and_names_the_head),
-		EMPTY(verify__empty__holds),
-		EMPTY(hash__of_an_entry__is_over_its_canonical_form),
-		TEST(seq__after_an_event_was_undone__has_no_gap),
-		TEST(add__with_nothing_but_the_time__is_kept),
-		TEST(add__longer_than_an_entry_may_be__is_refused),
-		TEST(tamper__without_lifting_the_triggers__is_refused_by_the_database),
-		cmocka_unit_test(tamper__with_whatever__is_found_and_named),
-		TEST(each_audit__asked_in_many_ways__gives_those_oldest_first),
-		TEST(cmd_verify__while_the_daemon_runs__says_how_it_is),
-		TEST(cmd_export__since_some_time__is_json_lines),
-		TEST(cmd__typed_wrongly__is_told_how),
+	    TEST(verify__untouched__holds_and_names_the_head),
+	    EMPTY(verify__empty__holds),
+	    EMPTY(hash__of_an_entry__is_over_its_canonical_form),
+	    TEST(seq__after_an_event_was_undone__has_no_gap),
+	    TEST(add__with_nothing_but_the_time__is_kept),
+	    TEST(add__longer_than_an_entry_may_be__is_refused),
+	    TEST(tamper__without_lifting_the_triggers__is_refused_by_the_database),
+	    cmocka_unit_test(tamper__with_whatever__is_found_and_named),
+	    TEST(each_audit__asked_in_many_ways__gives_those_oldest_first),
+	    TEST(cmd_verify__while_the_daemon_runs__says_how_it_is),
+	    TEST(cmd_export__since_some_time__is_json_lines),
+	    TEST(cmd__typed_wrongly__is_told_how),
 	};
 
 	return cmocka_run_group_tests_name("audit", tests, quiet, NULL);

@@ -9,8 +9,13 @@
 /* A word that may go at once; its id. */
 static int64_t add(struct world *w, const char *lane, const char *subject, int64_t priority)
 {
-	struct word word = {.lane = (char *)lane, .kind = "card", .subject = (char *)subject, .priority = priority,
-	    .not_before = TIME_NONE, .deadline = TIME_NONE, .created_at = NOON};
+	struct word word = {.lane = (char *)lane,
+	    .kind = "card",
+	    .subject = (char *)subject,
+	    .priority = priority,
+	    .not_before = TIME_NONE,
+	    .deadline = TIME_NONE,
+	    .created_at = NOON};
 	struct error err = {0};
 
 	assert_ok(storage_add_word(w->storage, &word, &err), err);
@@ -19,10 +24,17 @@ static int64_t add(struct world *w, const char *lane, const char *subject, int64
 }
 
 /* The same, later or coalescing. */
-static int64_t add_later(struct world *w, const char *coalesce, int64_t not_before, int64_t priority)
+static int64_t add_later(
+    struct world *w, const char *coalesce, int64_t not_before, int64_t priority)
 {
-	struct word word = {.lane = "slack:#a", .kind = "card", .subject = "A1", .coalesce = (char *)coalesce,
-	    .priority = priority, .not_before = not_before, .deadline = TIME_NONE, .created_at = NOON};
+	struct word word = {.lane = "slack:#a",
+	    .kind = "card",
+	    .subject = "A1",
+	    .coalesce = (char *)coalesce,
+	    .priority = priority,
+	    .not_before = not_before,
+	    .deadline = TIME_NONE,
+	    .created_at = NOON};
 	struct error err = {0};
 
 	assert_ok(storage_add_word(w->storage, &word, &err), err);
@@ -59,7 +71,8 @@ static bool collect(void *ctx, const struct word *word)
 	return true;
 }
 
-static void assert_due(struct world *w, const char *lane, int64_t now, size_t limit, const char *ids)
+static void assert_due(
+    struct world *w, const char *lane, int64_t now, size_t limit, const char *ids)
 {
 	struct error err = {0};
 	char text[200] = "";
@@ -119,9 +132,20 @@ static void word__every_field__comes_back_new_and_changed(void **state)
 {
 	struct world *w = *state;
 	struct error err = {0};
-	struct word word = {.lane = "slack:#s\xC3\xA9" "curit\xC3\xA9", .kind = "card", .subject = "A1", .coalesce = "card A1 '; --",
-	    .body = "{\"text\": \"\xF0\x9F\x94\xA5\"}", .priority = -3, .not_before = NOON + 5, .deadline = NOON + 3,
-	    .created_at = NOON, .attempts = 2, .state = WORD_WAITING, .is_plain = true, .problem = "slow \"down\""};
+	struct word word = {.lane = "slack:#s\xC3\xA9"
+				    "curit\xC3\xA9",
+	    .kind = "card",
+	    .subject = "A1",
+	    .coalesce = "card A1 '; --",
+	    .body = "{\"text\": \"\xF0\x9F\x94\xA5\"}",
+	    .priority = -3,
+	    .not_before = NOON + 5,
+	    .deadline = NOON + 3,
+	    .created_at = NOON,
+	    .attempts = 2,
+	    .state = WORD_WAITING,
+	    .is_plain = true,
+	    .problem = "slow \"down\""};
 	struct word *back;
 
 	assert_ok(storage_add_word(w->storage, &word, &err), err);
@@ -345,7 +369,8 @@ static void coalesce__while_the_same_waits__adds_nothing(void **state)
 	assert_int_equal(add_later(w, "card A2", TIME_NONE, 0), 2);
 	assert_int_equal(add_later(w, NULL, TIME_NONE, 0), 3);
 	assert_int_equal(add_later(w, NULL, TIME_NONE, 0), 4);
-	put(w, 1, WORD_SENDING, TIME_NONE); /* it is on its way with the facts of before: a new one is needed */
+	put(w, 1, WORD_SENDING,
+	    TIME_NONE); /* it is on its way with the facts of before: a new one is needed */
 	assert_int_equal(add_later(w, "card A1", TIME_NONE, 0), 5);
 	assert_int_equal(add_later(w, "card A1", TIME_NONE, 0), 0);
 	put(w, 1, WORD_WAITING, TIME_NONE);
@@ -422,14 +447,14 @@ static void each_word__by_state__is_told_oldest_first(void **state)
 		size_t limit;
 		const char *ids;
 	} cases[] = {
-		{ -1, 0, 100, "1 2 3 4 5 6 7 8 " },
-		{ -1, 3, 2, "4 5 " },
-		{ WORD_WAITING, 0, 100, "1 5 " },
-		{ WORD_SENDING, 0, 100, "2 6 " },
-		{ WORD_STUCK, 0, 1, "3 " },
-		{ WORD_STUCK, 3, 100, "7 " },
-		{ WORD_DEAD, 0, 100, "4 8 " },
-		{ WORD_DEAD, 8, 100, "" },
+	    {-1, 0, 100, "1 2 3 4 5 6 7 8 "},
+	    {-1, 3, 2, "4 5 "},
+	    {WORD_WAITING, 0, 100, "1 5 "},
+	    {WORD_SENDING, 0, 100, "2 6 "},
+	    {WORD_STUCK, 0, 1, "3 "},
+	    {WORD_STUCK, 3, 100, "7 "},
+	    {WORD_DEAD, 0, 100, "4 8 "},
+	    {WORD_DEAD, 8, 100, ""},
 	};
 	struct world *w = *state;
 	struct error err = {0};
@@ -439,7 +464,8 @@ static void each_word__by_state__is_told_oldest_first(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		char text[200] = "";
 
-		assert_ok(storage_each_word(w->storage, cases[i].state, cases[i].after, cases[i].limit, collect, text, &err),
+		assert_ok(storage_each_word(w->storage, cases[i].state, cases[i].after,
+			      cases[i].limit, collect, text, &err),
 		    err);
 		assert_string_equal(text, cases[i].ids);
 	}
@@ -491,8 +517,10 @@ static bool is_due(struct world *w, int64_t id)
 	char text[512];
 
 	snprintf(text, sizeof(text),
-	    "SELECT count(*) FROM outbox AS w WHERE id = %" PRId64 " AND state = 0 AND (not_before IS NULL OR not_before <= %d) "
-	    "AND (subject = '' OR NOT EXISTS (SELECT 1 FROM outbox AS o NOT INDEXED WHERE o.lane = w.lane "
+	    "SELECT count(*) FROM outbox AS w WHERE id = %" PRId64
+	    " AND state = 0 AND (not_before IS NULL OR not_before <= %d) "
+	    "AND (subject = '' OR NOT EXISTS (SELECT 1 FROM outbox AS o NOT INDEXED WHERE o.lane = "
+	    "w.lane "
 	    "AND o.subject = w.subject AND o.id < w.id AND o.state <> 3))",
 	    id, NOON);
 	return world_number(w, text) == 1;
@@ -517,14 +545,16 @@ static void assert_due_as_promised(struct world *w, int64_t last)
 	struct error err = {0};
 
 	for (size_t i = 0; i < 2; i++)
-		assert_ok(storage_each_due_word(w->storage, lanes[i], NOON, 1000, mark, &set, &err), err);
+		assert_ok(
+		    storage_each_due_word(w->storage, lanes[i], NOON, 1000, mark, &set, &err), err);
 	for (int64_t id = 1; id <= last; id++)
 		assert_int_equal(set.due[id], is_due(w, id));
 }
 
 static void due__after_any_sequence_of_changes__is_what_is_promised(void **state)
 {
-	static const char *const lanes[] = {"slack:#a", "slack:#b"}, *const subjects[] = {"A1", "A2", "H1", ""};
+	static const char *const lanes[] = {"slack:#a", "slack:#b"}, *const subjects[] = {
+									 "A1", "A2", "H1", ""};
 	struct world *w = *state;
 	uint32_t dice = 20260302;
 	int64_t last = 0;
@@ -537,13 +567,16 @@ static void due__after_any_sequence_of_changes__is_what_is_promised(void **state
 		id = last > 0 ? 1 + (dice >> 8) % last : 0;
 		word = id > 0 ? storage_word(w->storage, id) : NULL;
 		if (word == NULL && last < 390)
-			last = add(w, lanes[(dice >> 4) & 1], subjects[(dice >> 5) & 3], (dice >> 7) & 3);
+			last = add(
+			    w, lanes[(dice >> 4) & 1], subjects[(dice >> 5) & 3], (dice >> 7) & 3);
 		else if (word != NULL && (dice >> 28) < 4)
 			drop(w, id);
 		else if (word != NULL)
-			put(w, id, (enum word_state)((dice >> 26) & 3), (dice >> 25) & 1 ? TIME_NONE : NOON + 30);
+			put(w, id, (enum word_state)((dice >> 26) & 3),
+			    (dice >> 25) & 1 ? TIME_NONE : NOON + 30);
 		if (word != NULL && last < 390 && (dice >> 24 & 1) == 0)
-			last = add(w, lanes[(dice >> 4) & 1], subjects[(dice >> 5) & 3], (dice >> 7) & 3);
+			last = add(
+			    w, lanes[(dice >> 4) & 1], subjects[(dice >> 5) & 3], (dice >> 7) & 3);
 		word_free(word);
 		if (step % 20 == 0)
 			assert_due_as_promised(w, last);
@@ -555,8 +588,8 @@ static void due__after_any_sequence_of_changes__is_what_is_promised(void **state
 /* ---- a deep backlog ------------------------------------------------------------------------------------- */
 
 #define BACKLOG 100000
-#define ASKED 200       /* times */
-#define SLOW_US 2000    /* for one question; a walk over the backlog takes ten times that */
+#define ASKED 200    /* times */
+#define SLOW_US 2000 /* for one question; a walk over the backlog takes ten times that */
 
 static double cpu_us(void)
 {
@@ -573,8 +606,13 @@ static void fill(struct world *w)
 	world_begins(w);
 	for (int i = 0; i < BACKLOG; i++) {
 		char subject[16];
-		struct word word = {.lane = i % 100 ? "slack:#deep" : "slack:#other", .kind = "card", .subject = subject,
-		    .priority = 5, .not_before = i % 2 ? TIME_NONE : NOON + 60, .deadline = TIME_NONE, .created_at = NOON};
+		struct word word = {.lane = i % 100 ? "slack:#deep" : "slack:#other",
+		    .kind = "card",
+		    .subject = subject,
+		    .priority = 5,
+		    .not_before = i % 2 ? TIME_NONE : NOON + 60,
+		    .deadline = TIME_NONE,
+		    .created_at = NOON};
 
 		/* Half of them wait behind an older word of their subject. */
 		snprintf(subject, sizeof(subject), "A%d", i / 4);
@@ -598,7 +636,9 @@ static void backlog__of_a_hundred_thousand__costs_the_questions_nothing(void **s
 		assert_ok(storage_each_lane(w->storage, collect_lane, text, &err), err);
 		assert_string_equal(text, "slack:#deep slack:#other ");
 		text[0] = '\0';
-		assert_ok(storage_each_due_word(w->storage, "slack:#deep", NOON, 16, collect, text, &err), err);
+		assert_ok(
+		    storage_each_due_word(w->storage, "slack:#deep", NOON, 16, collect, text, &err),
+		    err);
 		assert_true(storage_lane_due_at(w->storage, "slack:#deep") != TIME_NONE);
 	}
 	assert_true((cpu_us() - before) / ASKED < SLOW_US);
@@ -616,27 +656,27 @@ static int quiet(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(word__every_field__comes_back_new_and_changed),
-		TEST(word__removed__never_lends_its_id_to_another),
-		TEST(due__words_of_many_subjects__go_by_priority_then_age),
-		TEST(due__before_its_time__does_not_go),
-		TEST(due__an_older_word_of_the_subject_unfinished__waits_for_it),
-		TEST(due__a_younger_word_removed__lets_the_older_one_be),
-		TEST(due__a_dead_word_tried_again__stands_in_front_of_the_younger),
-		TEST(due__about_nothing__waits_for_nobody),
-		TEST(due__undone_with_its_event__is_as_it_was),
-		TEST(due__changed_while_it_is_told__is_told_as_it_was),
-		TEST(lanes__those_in_which_something_waits__are_told_once),
-		TEST(lane_due_at__of_what_waits__is_the_earliest),
-		TEST(coalesce__while_the_same_waits__adds_nothing),
-		TEST(coalesce__with_one_that_goes_later__hurries_it),
-		TEST(coalesce__with_one_that_was_told_to_wait__leaves_it_its_time),
-		TEST(recover__what_was_being_sent__waits_again_and_is_unsure),
-		TEST(each_word__by_state__is_told_oldest_first),
-		TEST(count_words__by_state__and_the_oldest_unfinished),
-		TEST(sweep__dead_words__go_when_they_are_old),
-		TEST(due__after_any_sequence_of_changes__is_what_is_promised),
-		TEST(backlog__of_a_hundred_thousand__costs_the_questions_nothing),
+	    TEST(word__every_field__comes_back_new_and_changed),
+	    TEST(word__removed__never_lends_its_id_to_another),
+	    TEST(due__words_of_many_subjects__go_by_priority_then_age),
+	    TEST(due__before_its_time__does_not_go),
+	    TEST(due__an_older_word_of_the_subject_unfinished__waits_for_it),
+	    TEST(due__a_younger_word_removed__lets_the_older_one_be),
+	    TEST(due__a_dead_word_tried_again__stands_in_front_of_the_younger),
+	    TEST(due__about_nothing__waits_for_nobody),
+	    TEST(due__undone_with_its_event__is_as_it_was),
+	    TEST(due__changed_while_it_is_told__is_told_as_it_was),
+	    TEST(lanes__those_in_which_something_waits__are_told_once),
+	    TEST(lane_due_at__of_what_waits__is_the_earliest),
+	    TEST(coalesce__while_the_same_waits__adds_nothing),
+	    TEST(coalesce__with_one_that_goes_later__hurries_it),
+	    TEST(coalesce__with_one_that_was_told_to_wait__leaves_it_its_time),
+	    TEST(recover__what_was_being_sent__waits_again_and_is_unsure),
+	    TEST(each_word__by_state__is_told_oldest_first),
+	    TEST(count_words__by_state__and_the_oldest_unfinished),
+	    TEST(sweep__dead_words__go_when_they_are_old),
+	    TEST(due__after_any_sequence_of_changes__is_what_is_promised),
+	    TEST(backlog__of_a_hundred_thousand__costs_the_questions_nothing),
 	};
 
 	return cmocka_run_group_tests_name("outbox", tests, quiet, NULL);

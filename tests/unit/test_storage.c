@@ -29,13 +29,15 @@ static void open__settings__are_those_that_durability_needs(void **state)
 {
 	struct world *w = *state;
 
-	assert_int_equal(world_number(w, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
+	assert_int_equal(
+	    world_number(w, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
 	assert_int_equal(world_number(w, "PRAGMA synchronous"), 2);
 	assert_int_equal(world_number(w, "PRAGMA foreign_keys"), 1);
 	assert_int_equal(world_number(w, "PRAGMA mmap_size"), 0);
 	assert_int_equal(world_number(w, "PRAGMA user_version"), 1);
-	assert_int_equal(world_number(w, "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' "
-					 "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND NOT strict"),
+	assert_int_equal(
+	    world_number(w, "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' "
+			    "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND NOT strict"),
 	    0);
 }
 
@@ -67,12 +69,12 @@ static void open__wrong_places__are_refused_in_words(void **state)
 	static const struct {
 		const char *url, *says;
 	} cases[] = {
-		{ "postgresql://headsup:hunter2@db/headsup", "sqlite:///" },
-		{ "sqlite://relative.db", "sqlite:///" },
-		{ "", "sqlite:///" },
-		{ "sqlite:///nowhere/at/all/headsup.db", "/nowhere/at/all" },
-		{ "sqlite:///tmp", "/tmp" },
-		{ "sqlite:///proc/version", "/proc/version" },
+	    {"postgresql://headsup:hunter2@db/headsup", "sqlite:///"},
+	    {"sqlite://relative.db", "sqlite:///"},
+	    {"", "sqlite:///"},
+	    {"sqlite:///nowhere/at/all/headsup.db", "/nowhere/at/all"},
+	    {"sqlite:///tmp", "/tmp"},
+	    {"sqlite:///proc/version", "/proc/version"},
 	};
 	struct error err;
 
@@ -129,7 +131,8 @@ static void open__another_programs_file__is_refused(void **state)
 	unlink(w->path);
 	file = fopen(w->path, "w");
 	assert_non_null(file);
-	fputs("This is no database at all, only a file with some words that go on for a while.\n", file);
+	fputs("This is no database at all, only a file with some words that go on for a while.\n",
+	    file);
 	fclose(file);
 	assert_null(storage_open(w->url, &err));
 	assert_int_equal(err.kind, ERROR_IO);
@@ -139,27 +142,29 @@ static void open__another_programs_file__is_refused(void **state)
 static void migrate__a_step_that_fails__leaves_the_version_before_it(void **state)
 {
 	static const struct embedded table[] = {
-		{ "001_facts", "SELECT 1;" }, /* is there already */
-		{ "002_fine", "CREATE TABLE fine (a INTEGER) STRICT;" },
-		{ "003_broken", "CREATE TABLE half (a INTEGER) STRICT; CREATE NONSENSE;" },
-		{ NULL, NULL },
+	    {"001_facts", "SELECT 1;"}, /* is there already */
+	    {"002_fine", "CREATE TABLE fine (a INTEGER) STRICT;"},
+	    {"003_broken", "CREATE TABLE half (a INTEGER) STRICT; CREATE NONSENSE;"},
+	    {NULL, NULL},
 	};
 	static const struct embedded mended[] = {
-		{ "001_facts", "" },
-		{ "002_fine", "" },
-		{ "003_broken", "CREATE TABLE half (a INTEGER) STRICT;" },
-		{ NULL, NULL },
+	    {"001_facts", ""},
+	    {"002_fine", ""},
+	    {"003_broken", "CREATE TABLE half (a INTEGER) STRICT;"},
+	    {NULL, NULL},
 	};
 	struct world *w = *state;
 	struct error err = {0};
 
-	assert_false(migrate(w->storage, table, &err));
+	assert_false(storage_migrate(w->storage, table, &err));
 	assert_non_null(strstr(err.text, "003_broken"));
 	assert_int_equal(world_number(w, "PRAGMA user_version"), 2);
-	assert_int_equal(world_number(w, "SELECT count(*) FROM sqlite_schema WHERE name = 'fine'"), 1);
-	assert_int_equal(world_number(w, "SELECT count(*) FROM sqlite_schema WHERE name = 'half'"), 0);
+	assert_int_equal(
+	    world_number(w, "SELECT count(*) FROM sqlite_schema WHERE name = 'fine'"), 1);
+	assert_int_equal(
+	    world_number(w, "SELECT count(*) FROM sqlite_schema WHERE name = 'half'"), 0);
 
-	assert_ok(migrate(w->storage, mended, &err), err);
+	assert_ok(storage_migrate(w->storage, mended, &err), err);
 	assert_int_equal(world_number(w, "PRAGMA user_version"), 3);
 }
 
@@ -284,7 +289,8 @@ static void event__in_which_a_silent_read_failed__cannot_be_kept(void **state)
 	world_ends(w, true);
 	world_begins(w);
 	world_alert(w, "blind", ALERT_OPEN, NOON);
-	sqlite3_limit(w->storage->db, SQLITE_LIMIT_LENGTH, 2); /* the key is too long to be asked for */
+	sqlite3_limit(
+	    w->storage->db, SQLITE_LIMIT_LENGTH, 2); /* the key is too long to be asked for */
 	assert_null(storage_alert_by_key(w->storage, "blind", true));
 	sqlite3_limit(w->storage->db, SQLITE_LIMIT_LENGTH, VALUE_MAX);
 	assert_false(storage_end(w->storage, true, &err));
@@ -358,12 +364,14 @@ static void disk_full__while_writing__loses_the_iteration_and_nothing_else(void 
 	world_alert(w, "before", ALERT_OPEN, NOON);
 	world_ends(w, true);
 	world_commits(w);
-	snprintf(text, sizeof(text), "PRAGMA max_page_count = %lld", (long long)world_number(w, "PRAGMA page_count") + 4);
+	snprintf(text, sizeof(text), "PRAGMA max_page_count = %lld",
+	    (long long)world_number(w, "PRAGMA page_count") + 4);
 	sqlite3_exec(w->storage->db, text, NULL, NULL, NULL);
 
 	world_begins(w);
 	for (i = 0; ok && i < 10000; i++) {
-		struct profile profile = {.slack = xasprintf("U%d", i), .name = HOSTILE HOSTILE HOSTILE};
+		struct profile profile = {
+		    .slack = xasprintf("U%d", i), .name = HOSTILE HOSTILE HOSTILE};
 
 		ok = storage_put_profile(w->storage, &profile, &err);
 		free(profile.slack);
@@ -395,7 +403,8 @@ static void disk_full__where_only_a_statement_is_undone__the_other_events_stay(v
 	world_begins(w);
 	world_alert(w, "small", ALERT_OPEN, NOON);
 	world_ends(w, true);
-	snprintf(text, sizeof(text), "PRAGMA max_page_count = %lld", (long long)world_number(w, "PRAGMA page_count"));
+	snprintf(text, sizeof(text), "PRAGMA max_page_count = %lld",
+	    (long long)world_number(w, "PRAGMA page_count"));
 	sqlite3_exec(w->storage->db, text, NULL, NULL, NULL);
 
 	world_begins(w);
@@ -476,13 +485,14 @@ static void probe__in_a_running_transaction__leaves_it_running(void **state)
 static struct alert *full_alert(void)
 {
 	struct alert *alert = alert_new();
-	char **texts[] = {&alert->source, &alert->rule, &alert->title, &alert->description, &alert->actor, &alert->host,
-	    &alert->ip, &alert->process, &alert->service, &alert->env, &alert->account, &alert->region, &alert->url,
-	    &alert->dedup_key, &alert->notes, &alert->mark, &alert->nearest_why, &alert->channel, &alert->page_key,
+	char **texts[] = {&alert->source, &alert->rule, &alert->title, &alert->description,
+	    &alert->actor, &alert->host, &alert->ip, &alert->process, &alert->service, &alert->env,
+	    &alert->account, &alert->region, &alert->url, &alert->dedup_key, &alert->notes,
+	    &alert->mark, &alert->nearest_why, &alert->channel, &alert->page_key,
 	    &alert->page_status, &alert->assignee, &alert->changed_by, &alert->changed_via};
-	int64_t *numbers[] = {&alert->occurred_at, &alert->received_at, &alert->last_seen, &alert->count,
-	    &alert->announcement, &alert->previous, &alert->nearest, &alert->route, &alert->paged_at, &alert->changed_at,
-	    &alert->version};
+	int64_t *numbers[] = {&alert->occurred_at, &alert->received_at, &alert->last_seen,
+	    &alert->count, &alert->announcement, &alert->previous, &alert->nearest, &alert->route,
+	    &alert->paged_at, &alert->changed_at, &alert->version};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		*texts[i] = xasprintf("%zu %s", i, HOSTILE);
@@ -490,7 +500,9 @@ static struct alert *full_alert(void)
 		*numbers[i] = INT64_C(1000000000000) + (int64_t)i;
 	alert->severity = SEVERITY_CRITICAL;
 	alert->status = ALERT_ACKED;
-	alert_add_label(alert, "team", "s\xC3\xA9" "curit\xC3\xA9 \"quoted\" \\ \n");
+	alert_add_label(alert, "team",
+	    "s\xC3\xA9"
+	    "curit\xC3\xA9 \"quoted\" \\ \n");
 	alert_add_label(alert, "z", "1");
 	alert_add_label(alert, "a'; --", "2");
 	return alert;
@@ -694,27 +706,43 @@ static void each_alert__asked_in_many_ways__gives_those_newest_first(void **stat
 		struct alert_query query;
 		const char *ids;
 	} cases[] = {
-		{ { .status = -1, .since = TIME_NONE, .until = TIME_NONE, .limit = 100 }, "8 7 6 5 4 3 2 1 " },
-		{ { .status = -1, .since = TIME_NONE, .until = TIME_NONE, .limit = 3 }, "8 7 6 " },
-		{ { .status = -1, .since = TIME_NONE, .until = TIME_NONE, .limit = 0 }, "" },
-		{ { .status = -1, .since = TIME_NONE, .until = TIME_NONE, .before_id = 4, .limit = 2 }, "3 2 " },
-		{ { .status = ALERT_OPEN, .since = TIME_NONE, .until = TIME_NONE, .limit = 100 }, "7 4 1 " },
-		{ { .status = ALERT_OPEN, .since = TIME_NONE, .until = TIME_NONE, .before_id = 7, .limit = 100 }, "4 1 " },
-		{ { .status = ALERT_RESOLVED, .since = TIME_NONE, .until = TIME_NONE, .limit = 100 }, "6 3 " },
-		{ { .status = ALERT_CLAIMED, .since = TIME_NONE, .until = TIME_NONE, .limit = 100 }, "" },
-		{ { .status = -1, .since = NOON + 3 * 1800, .until = TIME_NONE, .limit = 100 }, "7 6 5 4 3 " },
-		{ { .status = -1, .since = TIME_NONE, .until = NOON + 3 * 1800, .limit = 100 }, "8 2 1 " },
-		{ { .status = -1, .since = NOON + 1800, .until = NOON + 3 * 1800 + 1, .limit = 100 }, "3 2 1 " },
-		{ { .status = ALERT_OPEN, .since = NOON + 1801, .until = TIME_NONE, .limit = 100 }, "7 4 " },
-		{ { .status = -1, .since = NOON + 9000000, .until = TIME_NONE, .limit = 100 }, "" },
-		{ { .status = -1, .since = TIME_NONE, .until = NOON - 9000000, .limit = 100 }, "" },
-		{ { .status = -1, .since = -5, .until = TIME_NONE, .limit = 100 }, "8 7 6 5 4 3 2 1 " },
+	    {{.status = -1, .since = TIME_NONE, .until = TIME_NONE, .limit = 100},
+		"8 7 6 5 4 3 2 1 "},
+	    {{.status = -1, .since = TIME_NONE, .until = TIME_NONE, .limit = 3}, "8 7 6 "},
+	    {{.status = -1, .since = TIME_NONE, .until = TIME_NONE, .limit = 0}, ""},
+	    {{.status = -1, .since = TIME_NONE, .until = TIME_NONE, .before_id = 4, .limit = 2},
+		"3 2 "},
+	    {{.status = ALERT_OPEN, .since = TIME_NONE, .until = TIME_NONE, .limit = 100},
+		"7 4 1 "},
+	    {{.status = ALERT_OPEN,
+		 .since = TIME_NONE,
+		 .until = TIME_NONE,
+		 .before_id = 7,
+		 .limit = 100},
+		"4 1 "},
+	    {{.status = ALERT_RESOLVED, .since = TIME_NONE, .until = TIME_NONE, .limit = 100},
+		"6 3 "},
+	    {{.status = ALERT_CLAIMED, .since = TIME_NONE, .until = TIME_NONE, .limit = 100}, ""},
+	    {{.status = -1, .since = NOON + 3 * 1800, .until = TIME_NONE, .limit = 100},
+		"7 6 5 4 3 "},
+	    {{.status = -1, .since = TIME_NONE, .until = NOON + 3 * 1800, .limit = 100}, "8 2 1 "},
+	    {{.status = -1, .since = NOON + 1800, .until = NOON + 3 * 1800 + 1, .limit = 100},
+		"3 2 1 "},
+	    {{.status = ALERT_OPEN, .since = NOON + 1801, .until = TIME_NONE, .limit = 100},
+		"7 4 "},
+	    {{.status = -1, .since = NOON + 9000000, .until = TIME_NONE, .limit = 100}, ""},
+	    {{.status = -1, .since = TIME_NONE, .until = NOON - 9000000, .limit = 100}, ""},
+	    {{.status = -1, .since = -5, .until = TIME_NONE, .limit = 100}, "8 7 6 5 4 3 2 1 "},
 	};
 	struct world *w = *state;
 	struct error err = {0};
 
 	for (int i = 1; i <= 7; i++)
-		world_alert(w, "k", i % 3 == 1 ? ALERT_OPEN : i % 3 == 2 ? ALERT_ACKED : ALERT_RESOLVED, NOON + i * 1800);
+		world_alert(w, "k",
+		    i % 3 == 1   ? ALERT_OPEN
+		    : i % 3 == 2 ? ALERT_ACKED
+				 : ALERT_RESOLVED,
+		    NOON + i * 1800);
 	world_alert(w, "k", ALERT_ACKED, NOON - 7200); /* the clock was set back */
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		char ids[200] = "";
@@ -728,7 +756,8 @@ static void each_alert__by_announcement_and_assignee__and_until_told_to_stop(voi
 {
 	struct world *w = *state;
 	struct error err = {0};
-	struct alert_query query = {.status = -1, .since = TIME_NONE, .until = TIME_NONE, .limit = 100};
+	struct alert_query query = {
+	    .status = -1, .since = TIME_NONE, .until = TIME_NONE, .limit = 100};
 	char ids[200] = "";
 
 	for (int i = 1; i <= 6; i++) {
@@ -764,7 +793,8 @@ struct walk {
 
 static bool walk_within(void *ctx, const struct alert *alert)
 {
-	struct alert_query query = {.status = ALERT_OPEN, .since = TIME_NONE, .until = TIME_NONE, .limit = 10};
+	struct alert_query query = {
+	    .status = ALERT_OPEN, .since = TIME_NONE, .until = TIME_NONE, .limit = 10};
 	struct walk *walk = ctx;
 	struct error err = {0};
 
@@ -782,7 +812,8 @@ static void each_alert__within_itself__runs_both(void **state)
 {
 	struct world *w = *state;
 	struct walk walk = {.world = w};
-	struct alert_query query = {.status = ALERT_OPEN, .since = TIME_NONE, .until = TIME_NONE, .limit = 10};
+	struct alert_query query = {
+	    .status = ALERT_OPEN, .since = TIME_NONE, .until = TIME_NONE, .limit = 10};
 	struct error err = {0};
 
 	for (int i = 0; i < 3; i++)
@@ -797,8 +828,8 @@ static bool join_event(void *ctx, const struct event *event)
 	char *text = ctx;
 	size_t len = strlen(text);
 
-	snprintf(text + len, 400 - len, "%lld %s %s %s %s|", (long long)event->at, event->who, event->via, event->what,
-	    event->note != NULL ? event->note : "-");
+	snprintf(text + len, 400 - len, "%lld %s %s %s %s|", (long long)event->at, event->who,
+	    event->via, event->what, event->note != NULL ? event->note : "-");
 	return true;
 }
 
@@ -809,7 +840,8 @@ static void timeline__of_one_alert__is_told_oldest_first(void **state)
 	struct event fired = {NOON, "headsup", "api", "fired", NULL};
 	struct event acked = {NOON, "U0ALICE", "slack", "acked", "'; --"};
 	struct event noted = {NOON - 10, "U0BOB", "slack", "noted", "\xE2\x9C\x93"};
-	int64_t a = world_alert(w, "a", ALERT_OPEN, NOON), b = world_alert(w, "b", ALERT_OPEN, NOON);
+	int64_t a = world_alert(w, "a", ALERT_OPEN, NOON),
+		b = world_alert(w, "b", ALERT_OPEN, NOON);
 	char text[400] = "";
 
 	assert_ok(storage_add_event(w->storage, a, &fired, &err), err);
@@ -819,8 +851,9 @@ static void timeline__of_one_alert__is_told_oldest_first(void **state)
 	world_commits(w);
 	assert_ok(storage_each_event(w->storage, a, join_event, text, &err), err);
 
-	assert_string_equal(text, "1772452800 headsup api fired -|1772452800 U0ALICE slack acked '; --|"
-				  "1772452790 U0BOB slack noted \xE2\x9C\x93|");
+	assert_string_equal(text,
+	    "1772452800 headsup api fired -|1772452800 U0ALICE slack acked '; --|"
+	    "1772452790 U0BOB slack noted \xE2\x9C\x93|");
 	assert_false(storage_add_event(w->storage, 999, &fired, &err));
 	assert_int_equal(err.kind, ERROR_NOT_FOUND);
 }
@@ -919,8 +952,10 @@ static void announcement__same_idempotency_key__is_one_per_maker(void **state)
 {
 	struct world *w = *state;
 	struct error err = {0};
-	struct announcement *ann = full_announcement("ci", "k"), *again = full_announcement("ci", "k"),
-			    *other = full_announcement("ops", "k"), *none = full_announcement("ci", NULL);
+	struct announcement *ann = full_announcement("ci", "k"),
+			    *again = full_announcement("ci", "k"),
+			    *other = full_announcement("ops", "k"),
+			    *none = full_announcement("ci", NULL);
 
 	assert_ok(storage_add_announcement(w->storage, ann, &err), err);
 	assert_false(storage_add_announcement(w->storage, again, &err));
@@ -952,15 +987,15 @@ static void each_announcement__asked_in_many_ways__gives_those_newest_first(void
 		struct announcement_query query;
 		const char *ids;
 	} cases[] = {
-		{ { .state = -1, .limit = 100 }, "6 5 4 3 2 1 " },
-		{ { .state = -1, .before_id = 5, .limit = 2 }, "4 3 " },
-		{ { .state = ANNOUNCEMENT_STANDS, .limit = 100 }, "6 3 " },
-		{ { .state = ANNOUNCEMENT_STANDS, .before_id = 6, .limit = 100 }, "3 " },
-		{ { .state = ANNOUNCEMENT_ENDED, .limit = 100 }, "4 1 " },
-		{ { .state = -1, .author = "bob", .limit = 100 }, "5 3 1 " },
-		{ { .state = ANNOUNCEMENT_STANDS, .author = "bob", .limit = 100 }, "3 " },
-		{ { .state = ANNOUNCEMENT_CANCELLED, .author = "bob", .limit = 100 }, "5 " },
-		{ { .state = -1, .author = "' OR ''='", .limit = 100 }, "" },
+	    {{.state = -1, .limit = 100}, "6 5 4 3 2 1 "},
+	    {{.state = -1, .before_id = 5, .limit = 2}, "4 3 "},
+	    {{.state = ANNOUNCEMENT_STANDS, .limit = 100}, "6 3 "},
+	    {{.state = ANNOUNCEMENT_STANDS, .before_id = 6, .limit = 100}, "3 "},
+	    {{.state = ANNOUNCEMENT_ENDED, .limit = 100}, "4 1 "},
+	    {{.state = -1, .author = "bob", .limit = 100}, "5 3 1 "},
+	    {{.state = ANNOUNCEMENT_STANDS, .author = "bob", .limit = 100}, "3 "},
+	    {{.state = ANNOUNCEMENT_CANCELLED, .author = "bob", .limit = 100}, "5 "},
+	    {{.state = -1, .author = "' OR ''='", .limit = 100}, ""},
 	};
 	struct world *w = *state;
 	struct error err = {0};
@@ -975,7 +1010,9 @@ static void each_announcement__asked_in_many_ways__gives_those_newest_first(void
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		char ids[200] = "";
 
-		assert_ok(storage_each_announcement(w->storage, &cases[i].query, collect_announcement, ids, &err), err);
+		assert_ok(storage_each_announcement(
+			      w->storage, &cases[i].query, collect_announcement, ids, &err),
+		    err);
 		assert_string_equal(ids, cases[i].ids);
 	}
 }
@@ -988,7 +1025,8 @@ static bool collect_post(void *ctx, const struct post *post)
 	size_t len = strlen(text);
 
 	snprintf(text + len, 400 - len, "%s %s %s %s %lld|", post->subject, post->channel,
-	    post->channel_id != NULL ? post->channel_id : "-", post->ts != NULL ? post->ts : "-", (long long)post->copy);
+	    post->channel_id != NULL ? post->channel_id : "-", post->ts != NULL ? post->ts : "-",
+	    (long long)post->copy);
 	return true;
 }
 
@@ -997,11 +1035,11 @@ static void post__added_again__takes_the_place_of_the_first(void **state)
 	struct world *w = *state;
 	struct error err = {0};
 	struct post posts[] = {
-		{ "A1", "#b", "C0B", "1.2", 1 },
-		{ "A1", "#a", "C0A", "1.1", 0 },
-		{ "A11", "#a", "C0A", "1.3", 0 },
-		{ "A1", "#b", "C0B2", "1.4", 1 },
-		{ "H1", "#c", NULL, NULL, 0 },
+	    {"A1", "#b", "C0B", "1.2", 1},
+	    {"A1", "#a", "C0A", "1.1", 0},
+	    {"A11", "#a", "C0A", "1.3", 0},
+	    {"A1", "#b", "C0B2", "1.4", 1},
+	    {"H1", "#c", NULL, NULL, 0},
 	};
 	struct post post;
 	char text[400] = "", id[16];
@@ -1052,7 +1090,8 @@ static void see__a_second_time__is_again_until_its_time_is_past(void **state)
 	assert_false(seen(w, "event:Ev2", NOON, 600));
 	world_commits(w);
 	world_reopen(w);
-	assert_true(seen(w, "event:Ev1", NOON + 599, 600)); /* being seen again does not make it last longer */
+	assert_true(seen(
+	    w, "event:Ev1", NOON + 599, 600)); /* being seen again does not make it last longer */
 	assert_false(seen(w, "event:Ev1", NOON + 600, 600));
 	assert_true(seen(w, "event:Ev1", NOON + 1199, 600));
 	assert_false(seen(w, "for ever", NOON, INT64_MAX));
@@ -1063,7 +1102,8 @@ static void profile__put_twice__is_the_latter(void **state)
 {
 	struct world *w = *state;
 	struct error err = {0};
-	struct profile alice = {"U0ALICE", "Alice \xF0\x9F\xA6\x8A", "alice@example.com", "Europe/Paris", true, false, true, NOON};
+	struct profile alice = {"U0ALICE", "Alice \xF0\x9F\xA6\x8A", "alice@example.com",
+	    "Europe/Paris", true, false, true, NOON};
 	struct profile back;
 
 	assert_false(storage_profile(w->storage, "U0ALICE", &back));
@@ -1100,12 +1140,16 @@ static void sweep__removes_what_is_old_and_over__and_what_hangs_on_it(void **sta
 	struct world *w = *state;
 	struct error err = {0};
 	struct event event = {NOON, "headsup", "api", "fired", NULL};
-	struct audit audit = {.at = NOON, .who = "ci", .via = "api", .what = "sent", .subject = "A1"};
+	struct audit audit = {
+	    .at = NOON, .who = "ci", .via = "api", .what = "sent", .subject = "A1"};
 	size_t removed, total = 0;
 	int steps = 0;
 
 	for (int i = 0; i < 9; i++) {
-		struct post post = {.subject = xasprintf("A%d", i + 1), .channel = "#a", .channel_id = "C0A", .ts = "1.1"};
+		struct post post = {.subject = xasprintf("A%d", i + 1),
+		    .channel = "#a",
+		    .channel_id = "C0A",
+		    .ts = "1.1"};
 		struct alert *alert = alert_new();
 
 		alert->status = over[i % 3];
@@ -1125,7 +1169,8 @@ static void sweep__removes_what_is_old_and_over__and_what_hangs_on_it(void **sta
 	assert_false(seen(w, "young", NOON, 10000));
 
 	do {
-		assert_ok(storage_sweep(w->storage, NOON + 100, NOON + 100, 4, &removed, &err), err);
+		assert_ok(
+		    storage_sweep(w->storage, NOON + 100, NOON + 100, 4, &removed, &err), err);
 		assert_true(removed <= 8);
 		total += removed;
 		steps++;
@@ -1169,8 +1214,9 @@ static void sweep__received_long_ago_but_seen_lately__stays(void **state)
 static bool is_meant(const char *text)
 {
 	return strstr(text, "alert_counts") != NULL || strstr(text, "alert_runs") != NULL ||
-	    strstr(text, "NOT INDEXED") != NULL || strstr(text, "UPDATE probe") != NULL ||
-	    strstr(text, "count(*)") != NULL || strstr(text, "ORDER BY seq DESC LIMIT 1") != NULL;
+	       strstr(text, "NOT INDEXED") != NULL || strstr(text, "UPDATE probe") != NULL ||
+	       strstr(text, "count(*)") != NULL ||
+	       strstr(text, "ORDER BY seq DESC LIMIT 1") != NULL;
 }
 
 static void assert_plan_is_narrow(struct world *w, const char *text)
@@ -1184,7 +1230,8 @@ static void assert_plan_is_narrow(struct world *w, const char *text)
 
 		if (strncmp(detail, "SCAN", 4) == 0 && strstr(detail, "(subquery") == NULL &&
 		    strstr(detail, "SCAN lanes") == NULL && strstr(detail, "SCAN due") == NULL &&
-		    strstr(detail, "CONSTANT ROW") == NULL && strstr(detail, "LIST SUBQUERY") == NULL)
+		    strstr(detail, "CONSTANT ROW") == NULL &&
+		    strstr(detail, "LIST SUBQUERY") == NULL)
 			fail_msg("%s: %s", text, detail);
 	}
 	sqlite3_finalize(stmt);
@@ -1209,7 +1256,8 @@ static void statements__as_they_are_planned__read_no_more_than_they_need(void **
 {
 	struct world *w = *state;
 	struct error err = {0};
-	struct word word = {.lane = "slack:#a", .kind = "card", .subject = "A1", .coalesce = "card A1"};
+	struct word word = {
+	    .lane = "slack:#a", .kind = "card", .subject = "A1", .coalesce = "card A1"};
 	struct post post = {"A1", "#a", "C0A", "1.1", 0};
 	struct profile profile = {.slack = "U0"};
 	struct audit audit = {.at = NOON};
@@ -1228,15 +1276,21 @@ static void statements__as_they_are_planned__read_no_more_than_they_need(void **
 	free(storage_alert_body(w->storage, 1));
 	storage_add_event(w->storage, 1, &event, &err);
 	storage_each_event(w->storage, 1, join_event, text, &err);
-	storage_each_alert(w->storage, &(struct alert_query){.status = 0, .since = 1, .until = 2, .limit = 1}, collect, text, &err);
-	storage_each_alert(w->storage, &(struct alert_query){.status = 0, .announcement = 1, .limit = 1}, collect, text, &err);
-	storage_each_alert(w->storage, &(struct alert_query){.status = -1, .assignee = "U0", .limit = 1}, collect, text, &err);
+	storage_each_alert(w->storage,
+	    &(struct alert_query){.status = 0, .since = 1, .until = 2, .limit = 1}, collect, text,
+	    &err);
+	storage_each_alert(w->storage,
+	    &(struct alert_query){.status = 0, .announcement = 1, .limit = 1}, collect, text, &err);
+	storage_each_alert(w->storage,
+	    &(struct alert_query){.status = -1, .assignee = "U0", .limit = 1}, collect, text, &err);
 	storage_add_announcement(w->storage, ann, &err);
 	storage_put_announcement(w->storage, ann, &err);
 	announcement_free(storage_announcement(w->storage, 1, &err));
 	announcement_free(storage_announcement_by_key(w->storage, "ci", "k"));
-	storage_each_announcement(w->storage, &(struct announcement_query){.state = 0, .limit = 1}, collect_announcement, text, &err);
-	storage_each_announcement(w->storage, &(struct announcement_query){.state = -1, .author = "ci", .limit = 1},
+	storage_each_announcement(w->storage, &(struct announcement_query){.state = 0, .limit = 1},
+	    collect_announcement, text, &err);
+	storage_each_announcement(w->storage,
+	    &(struct announcement_query){.state = -1, .author = "ci", .limit = 1},
 	    collect_announcement, text, &err);
 	storage_add_post(w->storage, &post, &err);
 	if (storage_post(w->storage, "A1", "#a", &post))
@@ -1288,43 +1342,43 @@ static int quiet(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(open__new_database__is_its_owners_alone),
-		TEST(open__settings__are_those_that_durability_needs),
-		TEST(open__second_daemon__is_refused_and_told_by_whom),
-		TEST(open__wrong_places__are_refused_in_words),
-		TEST(open__database_of_a_later_version__is_refused_and_left_alone),
-		TEST(open__another_programs_file__is_refused),
-		TEST(migrate__a_step_that_fails__leaves_the_version_before_it),
-		TEST(reader__while_the_daemon_writes__sees_what_is_committed),
-		TEST(event__that_is_undone__takes_only_its_own_with_it),
-		TEST(event__within_an_event__is_undone_alone),
-		TEST(event__not_closed_at_the_commit__is_undone),
-		TEST(event__opened_too_deep__is_refused),
-		TEST(event__in_which_a_silent_read_failed__cannot_be_kept),
-		TEST(writing__outside_of_an_event__joins_the_iterations_transaction),
-		TEST(commit__when_nothing_ran__is_true),
-		TEST(disk_full__while_writing__loses_the_iteration_and_nothing_else),
-		TEST(disk_full__where_only_a_statement_is_undone__the_other_events_stay),
-		TEST(disk_full__at_the_commit__tells_so_and_recovers),
-		TEST(probe__in_a_running_transaction__leaves_it_running),
-		TEST(alert__every_field__comes_back),
-		TEST(alert__with_nothing_set__comes_back_with_nothing),
-		TEST(alert__put_again__changes_what_may_change_and_no_more),
-		TEST(alert__removed_and_added__never_gets_an_old_id),
-		TEST(alert_by_key__of_several__is_the_newest_that_fits),
-		TEST(each_alert__asked_in_many_ways__gives_those_newest_first),
-		TEST(each_alert__by_announcement_and_assignee__and_until_told_to_stop),
-		TEST(each_alert__within_itself__runs_both),
-		TEST(timeline__of_one_alert__is_told_oldest_first),
-		TEST(announcement__every_field__comes_back_new_and_changed),
-		TEST(announcement__same_idempotency_key__is_one_per_maker),
-		TEST(each_announcement__asked_in_many_ways__gives_those_newest_first),
-		TEST(post__added_again__takes_the_place_of_the_first),
-		TEST(see__a_second_time__is_again_until_its_time_is_past),
-		TEST(profile__put_twice__is_the_latter),
-		TEST(sweep__removes_what_is_old_and_over__and_what_hangs_on_it),
-		TEST(sweep__received_long_ago_but_seen_lately__stays),
-		TEST(statements__as_they_are_planned__read_no_more_than_they_need),
+	    TEST(open__new_database__is_its_owners_alone),
+	    TEST(open__settings__are_those_that_durability_needs),
+	    TEST(open__second_daemon__is_refused_and_told_by_whom),
+	    TEST(open__wrong_places__are_refused_in_words),
+	    TEST(open__database_of_a_later_version__is_refused_and_left_alone),
+	    TEST(open__another_programs_file__is_refused),
+	    TEST(migrate__a_step_that_fails__leaves_the_version_before_it),
+	    TEST(reader__while_the_daemon_writes__sees_what_is_committed),
+	    TEST(event__that_is_undone__takes_only_its_own_with_it),
+	    TEST(event__within_an_event__is_undone_alone),
+	    TEST(event__not_closed_at_the_commit__is_undone),
+	    TEST(event__opened_too_deep__is_refused),
+	    TEST(event__in_which_a_silent_read_failed__cannot_be_kept),
+	    TEST(writing__outside_of_an_event__joins_the_iterations_transaction),
+	    TEST(commit__when_nothing_ran__is_true),
+	    TEST(disk_full__while_writing__loses_the_iteration_and_nothing_else),
+	    TEST(disk_full__where_only_a_statement_is_undone__the_other_events_stay),
+	    TEST(disk_full__at_the_commit__tells_so_and_recovers),
+	    TEST(probe__in_a_running_transaction__leaves_it_running),
+	    TEST(alert__every_field__comes_back),
+	    TEST(alert__with_nothing_set__comes_back_with_nothing),
+	    TEST(alert__put_again__changes_what_may_change_and_no_more),
+	    TEST(alert__removed_and_added__never_gets_an_old_id),
+	    TEST(alert_by_key__of_several__is_the_newest_that_fits),
+	    TEST(each_alert__asked_in_many_ways__gives_those_newest_first),
+	    TEST(each_alert__by_announcement_and_assignee__and_until_told_to_stop),
+	    TEST(each_alert__within_itself__runs_both),
+	    TEST(timeline__of_one_alert__is_told_oldest_first),
+	    TEST(announcement__every_field__comes_back_new_and_changed),
+	    TEST(announcement__same_idempotency_key__is_one_per_maker),
+	    TEST(each_announcement__asked_in_many_ways__gives_those_newest_first),
+	    TEST(post__added_again__takes_the_place_of_the_first),
+	    TEST(see__a_second_time__is_again_until_its_time_is_past),
+	    TEST(profile__put_twice__is_the_latter),
+	    TEST(sweep__removes_what_is_old_and_over__and_what_hangs_on_it),
+	    TEST(sweep__received_long_ago_but_seen_lately__stays),
+	    TEST(statements__as_they_are_planned__read_no_more_than_they_need),
 	};
 
 	return cmocka_run_group_tests_name("storage", tests, quiet, NULL);
