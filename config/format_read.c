@@ -171,7 +171,8 @@ static bool read_lines(struct body *body, const char *text, size_t len, struct e
 		at += n + 1;
 	}
 	if (body->count == 0)
-		return error_set(err, ERROR_USAGE, "%s", first.text);
+		return error_set(err, ERROR_USAGE, "%s",
+		    first.kind != ERROR_NONE ? first.text : "there is nothing in it");
 	body->result->is_many = body->result->is_many || body->count > 1;
 	return true;
 }

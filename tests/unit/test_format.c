@@ -375,7 +375,7 @@ static void normalised__without_a_good_title__is_a_mistake(void **state)
 {
 	static const char *const bodies[] = {"{}", "{\"title\":\"\"}", "{\"title\":\" \\n\"}",
 	    "{\"title\":5}", "{\"title\":null}", "{\"Title\":\"t\"}", "{\"title\":[\"t\"]}", "5",
-	    "\"t\"", "null", "", "{", "{\"title\":\"t\"} x", "[[{\"title\":\"t\"}]"};
+	    "\"t\"", "null", "", "\n ", "{", "{\"title\":\"t\"} x", "[[{\"title\":\"t\"}]"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
