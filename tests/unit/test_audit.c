@@ -71,6 +71,20 @@ static void verify__untouched__holds_and_names_the_head(void **state)
 	assert_string_not_equal(head, now);
 }
 
+static void verify__while_no_daemon_runs__holds_as_well(void **state)
+{
+	struct world *w = *state;
+	struct error err = {0};
+	char head[65];
+	int64_t count;
+
+	storage_close(w->storage);
+	w->storage = NULL;
+	assert_ok(verify(w, &count, head, &err), err);
+	assert_int_equal(count, 5);
+	world_open(w); /* what the reader left beside the database is in nobody's way */
+}
+
 static void verify__empty__holds(void **state)
 {
 	struct world *w = *state;
@@ -434,6 +448,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(verify__untouched__holds_and_names_the_head),
+	    TEST(verify__while_no_daemon_runs__holds_as_well),
 	    EMPTY(verify__empty__holds),
 	    EMPTY(hash__of_an_entry__is_over_its_canonical_form),
 	    TEST(seq__after_an_event_was_undone__has_no_gap),
