@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "config/base/memory.h"
 #include "config/base/text.h"
@@ -110,7 +111,9 @@ static void drop(void *ctx)
 
 	connection->timer = NULL;
 	connection->wants_drop = true;
-	lws_set_timeout(connection->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+	/* The peer sees the end at once; libwebsockets, at the next writable. */
+	shutdown(lws_get_socket_fd(connection->wsi), SHUT_RDWR);
+	lws_callback_on_writable(connection->wsi);
 }
 
 /* By hand: on a libuv loop libwebsockets 4.1 ends the connection before lws_close_reason()'s frame has left. */
