@@ -13,13 +13,13 @@
 #include "handlers/slack_text.h"
 #include "handlers/words.h"
 
-#define FORM_MAX 500           /* bytes of a suggested form; a longer one is put in general words */
-#define WHY_MAX 200            /* bytes of over_why */
-#define LINE_MATCH_UNITS 200   /* of one match in a list */
+#define FORM_MAX 500         /* bytes of a suggested form; a longer one is put in general words */
+#define WHY_MAX 200          /* bytes of over_why */
+#define LINE_MATCH_UNITS 200 /* of one match in a list */
 #define LINE_REASON_UNITS 300
-#define HOURS_STEP_S 300       /* how densely a window is compared with the working hours */
+#define HOURS_STEP_S 300         /* how densely a window is compared with the working hours */
 #define HOURS_WINDOW_MAX_S 86400 /* a longer one is outside of them in any case */
-#define TEXT_MAX_BYTES 8000    /* of what is said in a thread */
+#define TEXT_MAX_BYTES 8000      /* of what is said in a thread */
 
 static const struct actor headsup = {.who = "headsup", .via = "headsup"};
 
@@ -42,7 +42,8 @@ void buf_put_typed_match(struct buf *buf, const char *match)
 }
 
 /* "expect host=web-* for 4h max 4 because deploy": what REQUEST asked for, with other figures (0: left out). */
-static char *form(const struct matches *matches, const struct announce_request *request, int64_t for_s, int64_t max)
+static char *form(const struct matches *matches, const struct announce_request *request,
+    int64_t for_s, int64_t max)
 {
 	struct buf buf;
 	char duration[32];
@@ -62,7 +63,8 @@ static char *form(const struct matches *matches, const struct announce_request *
 	}
 	if (max > 0)
 		buf_printf(&buf, " max %" PRId64, max);
-	buf_printf(&buf, " because %s", text_is_empty(request->because) ? "deploy" : request->because);
+	buf_printf(
+	    &buf, " because %s", text_is_empty(request->because) ? "deploy" : request->because);
 	text = buf_ok(&buf) ? buf_take(&buf) : xstrdup("expect MATCH… for 30m because REASON");
 	buf_fini(&buf);
 	return text;
@@ -73,24 +75,28 @@ static char *form(const struct matches *matches, const struct announce_request *
 static bool may_announce(const struct desk *desk, const struct actor *actor, struct error *err)
 {
 	if (actor->is_token && (actor->may & (MAY_ANNOUNCE | MAY_ANNOUNCE_FOR)) == 0)
-		return error_set(err, ERROR_FORBIDDEN, "the token %s may not announce; its may: needs announce", actor->who);
+		return error_set(err, ERROR_FORBIDDEN,
+		    "the token %s may not announce; its may: needs announce", actor->who);
 	if (!actor->is_token && !desk_allows(desk, desk->config->policy.announcers, actor))
-		return error_set(err, ERROR_FORBIDDEN, "only announcers may announce (policy.announcers); ask one of them");
+		return error_set(err, ERROR_FORBIDDEN,
+		    "only announcers may announce (policy.announcers); ask one of them");
 	return true;
 }
 
-static bool find_author(const struct desk *desk, const struct actor *actor, const struct announce_request *request,
-    const char **author, struct error *err)
+static bool find_author(const struct desk *desk, const struct actor *actor,
+    const struct announce_request *request, const char **author, struct error *err)
 {
 	const struct person_config *person;
 
 	*author = actor->who;
-	if (request->author == NULL || text_equal(request->author, actor->who) || !actor->is_token ||
-	    (actor->may & MAY_ANNOUNCE_FOR) == 0)
+	if (request->author == NULL || text_equal(request->author, actor->who) ||
+	    !actor->is_token || (actor->may & MAY_ANNOUNCE_FOR) == 0)
 		return true;
 	person = config_person(desk->config, request->author);
 	if (person == NULL)
-		return error_set(err, ERROR_REFUSED, "nobody is known as %.200s; name a Slack id, e-mail or login of the configuration's people",
+		return error_set(err, ERROR_REFUSED,
+		    "nobody is known as %.200s; name a Slack id, e-mail or login of the "
+		    "configuration's people",
 		    request->author);
 	*author = person->slack != NULL ? person->slack : person->email;
 	if (*author == NULL)
@@ -99,22 +105,25 @@ static bool find_author(const struct desk *desk, const struct actor *actor, cons
 }
 
 /* MAKES_LONGER: what makes a suppression last is for announcers; responders may always end one. */
-static bool may_change(const struct desk *desk, const struct actor *actor, const struct announcement *announcement, bool makes_longer,
-    struct error *err)
+static bool may_change(const struct desk *desk, const struct actor *actor,
+    const struct announcement *announcement, bool makes_longer, struct error *err)
 {
 	const struct policy *policy = &desk->config->policy;
 	const bool is_author = text_equal(announcement->author, actor->who);
 
 	if (actor->is_token) {
-		if ((actor->may & MAY_ANNOUNCE_FOR) != 0 || ((actor->may & MAY_ANNOUNCE) != 0 && is_author))
+		if ((actor->may & MAY_ANNOUNCE_FOR) != 0 ||
+		    ((actor->may & MAY_ANNOUNCE) != 0 && is_author))
 			return true;
-		return error_set(err, ERROR_FORBIDDEN, "the token %s may change only what it announced", actor->who);
+		return error_set(err, ERROR_FORBIDDEN,
+		    "the token %s may change only what it announced", actor->who);
 	}
 	if (desk_allows(desk, policy->announcers, actor))
 		return true;
 	if (!makes_longer && (is_author || desk_allows(desk, policy->responders, actor)))
 		return true;
-	return error_set(err, ERROR_FORBIDDEN, "only announcers may change H%" PRId64 " (policy.announcers); ask one of them",
+	return error_set(err, ERROR_FORBIDDEN,
+	    "only announcers may change H%" PRId64 " (policy.announcers); ask one of them",
 	    announcement->id);
 }
 
@@ -135,7 +144,8 @@ static bool check_reason(const struct plan *plan, struct error *err)
 	char *try;
 
 	if (because != NULL && strlen(because) > ANNOUNCE_REASON_MAX)
-		return error_set(err, ERROR_USAGE, "a reason has at most %d bytes", ANNOUNCE_REASON_MAX);
+		return error_set(
+		    err, ERROR_USAGE, "a reason has at most %d bytes", ANNOUNCE_REASON_MAX);
 	if (because != NULL && because[strspn(because, " \t\r\n")] != '\0')
 		return true;
 	try = form(&plan->matches, &(struct announce_request){0}, 0, 0);
@@ -153,11 +163,13 @@ static bool check_matches(const struct desk *desk, const struct plan *plan, stru
 		specific += match_is_specific(plan->matches.list[i]) ? 1 : 0;
 	if (specific == 0)
 		return error_set(err, ERROR_REFUSED,
-		    "an announcement needs at least one match that says what it is about and is not * alone; "
+		    "an announcement needs at least one match that says what it is about and is "
+		    "not * alone; "
 		    "try: expect host=web-* because deploy");
 	if (specific < wanted)
 		return error_set(err, ERROR_REFUSED,
-		    "policy asks for at least %" PRId64 " matches that say what it is about (host=…, rule=…), this has %" PRId64
+		    "policy asks for at least %" PRId64
+		    " matches that say what it is about (host=…, rule=…), this has %" PRId64
 		    "; try: expect host=web-* rule=sshd-* because deploy",
 		    wanted, specific);
 	return true;
@@ -175,15 +187,22 @@ static bool find_window(const struct desk *desk, struct plan *plan, struct error
 	if (request->for_s < 0 || request->for_s > DURATION_MAX_S)
 		return error_set(err, ERROR_USAGE, "that is no duration; try 30m or 1h30m");
 	if (request->until != TIME_NONE && request->for_s > 0)
-		return error_set(err, ERROR_USAGE, "say how long or until when, not both; try for 30m");
+		return error_set(
+		    err, ERROR_USAGE, "say how long or until when, not both; try for 30m");
 	if (from > now + ANNOUNCE_AHEAD_MAX_S)
-		return error_set(err, ERROR_REFUSED, "an announcement may begin at most %d days ahead", ANNOUNCE_AHEAD_MAX_S / 86400);
+		return error_set(err, ERROR_REFUSED,
+		    "an announcement may begin at most %d days ahead",
+		    ANNOUNCE_AHEAD_MAX_S / 86400);
 	if (from < now - ANNOUNCE_AHEAD_MAX_S)
-		return error_set(err, ERROR_USAGE, "that begins too long ago; leave it out to begin now");
+		return error_set(
+		    err, ERROR_USAGE, "that begins too long ago; leave it out to begin now");
 	plan->starts_at = from > now ? from : now;
-	plan->ends_at = request->until != TIME_NONE ? request->until : from + (request->for_s > 0 ? request->for_s : usual);
+	plan->ends_at = request->until != TIME_NONE
+			    ? request->until
+			    : from + (request->for_s > 0 ? request->for_s : usual);
 	if (plan->ends_at <= plan->starts_at)
-		return error_set(err, ERROR_USAGE, "that window ends before it begins, or is over already; try for 30m");
+		return error_set(err, ERROR_USAGE,
+		    "that window ends before it begins, or is over already; try for 30m");
 	if (plan->ends_at - plan->starts_at <= longest)
 		return true;
 	try = form(&plan->matches, request, longest, request->max);
@@ -197,11 +216,14 @@ static bool find_budget(const struct desk *desk, struct plan *plan, struct error
 {
 	char *try;
 
-	plan->max = plan->request->max != 0 ? plan->request->max : desk->config->policy.default_budget;
+	plan->max =
+	    plan->request->max != 0 ? plan->request->max : desk->config->policy.default_budget;
 	if (plan->max >= 1 && plan->max <= ANNOUNCE_BUDGET_MAX)
 		return true;
-	try = form(&plan->matches, plan->request, plan->request->for_s, plan->max < 1 ? 1 : ANNOUNCE_BUDGET_MAX);
-	error_set(err, ERROR_REFUSED, "max is a number of alerts from 1 to %d; try: %s", ANNOUNCE_BUDGET_MAX, try);
+	try = form(&plan->matches, plan->request, plan->request->for_s,
+	    plan->max < 1 ? 1 : ANNOUNCE_BUDGET_MAX);
+	error_set(err, ERROR_REFUSED, "max is a number of alerts from 1 to %d; try: %s",
+	    ANNOUNCE_BUDGET_MAX, try);
 	free(try);
 	return false;
 }
@@ -247,16 +269,22 @@ static bool make_plan(const struct desk *desk, struct plan *plan, struct error *
 	const struct announce_request *request = plan->request;
 
 	if (request->match_count == 0)
-		return error_set(err, ERROR_REFUSED, "say what to expect: at least one MATCH; try: expect host=web-* because deploy");
+		return error_set(err, ERROR_REFUSED,
+		    "say what to expect: at least one MATCH; try: expect host=web-* because "
+		    "deploy");
 	if (request->match_count > MATCH_MAX)
-		return error_set(err, ERROR_USAGE, "at most %d matches in one announcement", MATCH_MAX);
-	if (!matches_parse(request->match, request->match_count, &plan->matches, err) || !check_reason(plan, err) ||
-	    !check_matches(desk, plan, err) || !find_window(desk, plan, err) || !find_budget(desk, plan, err))
+		return error_set(
+		    err, ERROR_USAGE, "at most %d matches in one announcement", MATCH_MAX);
+	if (!matches_parse(request->match, request->match_count, &plan->matches, err) ||
+	    !check_reason(plan, err) || !check_matches(desk, plan, err) ||
+	    !find_window(desk, plan, err) || !find_budget(desk, plan, err))
 		return false;
 	if (announcements_count(desk->announcements) >= ANNOUNCEMENTS_STANDING_MAX)
-		return error_set(err, ERROR_REFUSED, "%d announcements stand already; end some first", ANNOUNCEMENTS_STANDING_MAX);
-	plan->needs_approval = (!config_working_hour(desk->config, desk->now) && !is_in_working_hours(desk, plan)) ||
-			       demands_severity(plan, desk->config->policy.approval_from);
+		return error_set(err, ERROR_REFUSED,
+		    "%d announcements stand already; end some first", ANNOUNCEMENTS_STANDING_MAX);
+	plan->needs_approval =
+	    (!config_working_hour(desk->config, desk->now) && !is_in_working_hours(desk, plan)) ||
+	    demands_severity(plan, desk->config->policy.approval_from);
 	return true;
 }
 
@@ -281,9 +309,11 @@ static void imagine(const struct matches *matches, struct alert *alert)
 		}
 		if (match->field == NULL)
 			alert_add_label(alert, match->name, buf_text(&text));
-		else if (match->field->kind == FIELD_SEVERITY && severity_parse(buf_text(&text), &severity))
+		else if (match->field->kind == FIELD_SEVERITY &&
+			 severity_parse(buf_text(&text), &severity))
 			alert->severity = severity;
-		else if (match->field->kind == FIELD_TEXT || match->field->kind == FIELD_HOST || match->field->kind == FIELD_IP)
+		else if (match->field->kind == FIELD_TEXT || match->field->kind == FIELD_HOST ||
+			 match->field->kind == FIELD_IP)
 			alert_set_text(alert, match->field, buf_text(&text));
 		buf_fini(&text);
 	}
@@ -293,7 +323,8 @@ static void imagine(const struct matches *matches, struct alert *alert)
 static const char *find_channel(const struct desk *desk, const struct matches *matches)
 {
 	const struct config *config = desk->config;
-	const char *channel = config->route_count > 0 ? config->routes[config->route_count - 1].channel : NULL;
+	const char *channel =
+	    config->route_count > 0 ? config->routes[config->route_count - 1].channel : NULL;
 	struct alert alert;
 
 	imagine(matches, &alert);
@@ -307,10 +338,12 @@ static const char *find_channel(const struct desk *desk, const struct matches *m
 	return channel;
 }
 
-static struct announcement *make(const struct desk *desk, const struct actor *actor, const struct plan *plan, const char *key)
+static struct announcement *make(
+    const struct desk *desk, const struct actor *actor, const struct plan *plan, const char *key)
 {
 	const struct announce_request *request = plan->request;
-	const char *channel = request->channel != NULL ? request->channel : find_channel(desk, &plan->matches);
+	const char *channel =
+	    request->channel != NULL ? request->channel : find_channel(desk, &plan->matches);
 	const size_t blanks = strspn(request->because, " \t\r\n");
 	struct announcement *made = xcalloc(1, sizeof(*made));
 
@@ -352,23 +385,25 @@ static char *detail_of(const struct announcement *announcement)
 	return text;
 }
 
-static bool keep(struct desk *desk, const struct actor *actor, struct announcement *made, struct error *err)
+static bool keep(
+    struct desk *desk, const struct actor *actor, struct announcement *made, struct error *err)
 {
 	char subject[24];
 	char *detail = detail_of(made);
 	bool ok = storage_add_announcement(desk->storage, made, err);
 
 	subject_of(made->id, subject);
-	ok = ok && desk_audit(desk, actor, "announced", subject, detail, err) && announcements_put(desk, made, err) &&
-	     say_announcement(desk, made, err);
+	ok = ok && desk_audit(desk, actor, "announced", subject, detail, err) &&
+	     announcements_put(desk, made, err) && say_announcement(desk, made, err);
 	free(detail);
 	if (ok)
-		log_info("%s announced by=%s via=%s max=%" PRId64, subject, made->author, actor->via, made->max);
+		log_info("%s announced by=%s via=%s max=%" PRId64, subject, made->author,
+		    actor->via, made->max);
 	return ok;
 }
 
-static bool try_announce(struct desk *desk, const struct actor *actor, struct plan *plan, const char *key, struct announcement **made,
-    struct error *err)
+static bool try_announce(struct desk *desk, const struct actor *actor, struct plan *plan,
+    const char *key, struct announcement **made, struct error *err)
 {
 	if (!make_plan(desk, plan, err))
 		return false;
@@ -395,11 +430,13 @@ static bool refused(struct desk *desk, const struct actor *actor, bool is_dry, s
 /* The key under which REQUEST's is kept, so that two tokens' do not meet; NULL for none. The caller frees. */
 static char *kept_key(const struct actor *actor, const struct announce_request *request)
 {
-	return text_is_empty(request->idempotency_key) ? NULL : xasprintf("%s/%s", actor->who, request->idempotency_key);
+	return text_is_empty(request->idempotency_key)
+		   ? NULL
+		   : xasprintf("%s/%s", actor->who, request->idempotency_key);
 }
 
-bool announce(struct desk *desk, const struct actor *actor, const struct announce_request *request, struct announcement **made,
-    bool *is_again, struct error *err)
+bool announce(struct desk *desk, const struct actor *actor, const struct announce_request *request,
+    struct announcement **made, bool *is_again, struct error *err)
 {
 	struct plan plan = {.request = request};
 	struct error own;
@@ -412,7 +449,8 @@ bool announce(struct desk *desk, const struct actor *actor, const struct announc
 	error_clear(err);
 	ok = may_announce(desk, actor, err) && find_author(desk, actor, request, &plan.author, err);
 	if (ok && key != NULL && strlen(request->idempotency_key) > ANNOUNCE_KEY_MAX)
-		ok = error_set(err, ERROR_USAGE, "an idempotency key has at most %d bytes", ANNOUNCE_KEY_MAX);
+		ok = error_set(
+		    err, ERROR_USAGE, "an idempotency key has at most %d bytes", ANNOUNCE_KEY_MAX);
 	if (ok && key != NULL) {
 		*made = storage_announcement_by_key(desk->storage, plan.author, key);
 		*is_again = *made != NULL;
@@ -427,7 +465,8 @@ bool announce(struct desk *desk, const struct actor *actor, const struct announc
 /* ---- what becomes of it ----------------------------------------------------------------------------------- */
 
 /* The end's receipt, in mrkdwn. */
-static void put_receipt(const struct desk *desk, const struct announcement *announcement, struct buf *out)
+static void put_receipt(
+    const struct desk *desk, const struct announcement *announcement, struct buf *out)
 {
 	const char *why = announcement->over_why;
 
@@ -439,7 +478,8 @@ static void put_receipt(const struct desk *desk, const struct announcement *anno
 	}
 	if (announcement_is_broken(announcement)) {
 		buf_printf(out,
-		    "*Broken:* all %" PRId64 " alerts that were announced have come, so it ends here. What comes now fires as "
+		    "*Broken:* all %" PRId64 " alerts that were announced have come, so it ends "
+					     "here. What comes now fires as "
 		    "_more than announced_.",
 		    announcement->max);
 		return;
@@ -460,13 +500,16 @@ static void put_receipt(const struct desk *desk, const struct announcement *anno
 	else if (announcement->matched == 0)
 		buf_puts(out, "Announced, never seen");
 	else
-		buf_printf(out, "Matched %" PRId64 " of %" PRId64, announcement->matched, announcement->max);
+		buf_printf(out, "Matched %" PRId64 " of %" PRId64, announcement->matched,
+		    announcement->max);
 	if (announcement->near_misses > 0)
-		buf_printf(out, "; %" PRId64 " near miss%s", announcement->near_misses, announcement->near_misses == 1 ? "" : "es");
+		buf_printf(out, "; %" PRId64 " near miss%s", announcement->near_misses,
+		    announcement->near_misses == 1 ? "" : "es");
 	buf_putc(out, '.');
 }
 
-static bool say_receipt(struct desk *desk, const struct announcement *announcement, struct error *err)
+static bool say_receipt(
+    struct desk *desk, const struct announcement *announcement, struct error *err)
 {
 	char subject[24];
 	struct buf text;
@@ -475,7 +518,8 @@ static bool say_receipt(struct desk *desk, const struct announcement *announceme
 	subject_of(announcement->id, subject);
 	buf_init(&text, TEXT_MAX_BYTES);
 	put_receipt(desk, announcement, &text);
-	ok = say_in_thread(desk, subject, announcement->channel, buf_text(&text), announcement_is_broken(announcement), err);
+	ok = say_in_thread(desk, subject, announcement->channel, buf_text(&text),
+	    announcement_is_broken(announcement), err);
 	buf_fini(&text);
 	return ok;
 }
@@ -484,12 +528,13 @@ static bool say_receipt(struct desk *desk, const struct announcement *announceme
 static bool put(struct desk *desk, struct announcement *announcement, struct error *err)
 {
 	announcement->version++;
-	return storage_put_announcement(desk->storage, announcement, err) && announcements_put(desk, announcement, err) &&
+	return storage_put_announcement(desk->storage, announcement, err) &&
+	       announcements_put(desk, announcement, err) &&
 	       say_announcement(desk, announcement, err);
 }
 
-static bool over(struct desk *desk, const struct actor *actor, struct announcement *announcement, enum announcement_state state,
-    const char *why, struct error *err)
+static bool over(struct desk *desk, const struct actor *actor, struct announcement *announcement,
+    enum announcement_state state, const char *why, struct error *err)
 {
 	const char *what = state == ANNOUNCEMENT_CANCELLED ? "cancelled" : "ended";
 	char subject[24];
@@ -500,13 +545,14 @@ static bool over(struct desk *desk, const struct actor *actor, struct announceme
 	free(announcement->over_why);
 	announcement->over_why = xstrndup(why, utf16_prefix(why, strlen(why), WHY_MAX));
 	replace_text(&announcement->over_by, actor->who);
-	log_info("%s %s by=%s why=%s matched=%" PRId64 " max=%" PRId64, subject, what, actor->who, announcement->over_why,
-	    announcement->matched, announcement->max);
-	return desk_audit(desk, actor, what, subject, announcement->over_why, err) && put(desk, announcement, err) &&
-	       say_receipt(desk, announcement, err);
+	log_info("%s %s by=%s why=%s matched=%" PRId64 " max=%" PRId64, subject, what, actor->who,
+	    announcement->over_why, announcement->matched, announcement->max);
+	return desk_audit(desk, actor, what, subject, announcement->over_why, err) &&
+	       put(desk, announcement, err) && say_receipt(desk, announcement, err);
 }
 
-bool announcement_count(struct desk *desk, int64_t id, const struct alert *alert, bool is_match, struct error *err)
+bool announcement_count(
+    struct desk *desk, int64_t id, const struct alert *alert, bool is_match, struct error *err)
 {
 	const struct announcement *found = announcements_find(desk, id);
 	struct announcement *announcement;
@@ -529,14 +575,16 @@ bool announcement_count(struct desk *desk, int64_t id, const struct alert *alert
 }
 
 /* Reads H<id> for a change by ACTOR; NULL when it is not there, over, or not theirs. The caller frees. */
-static struct announcement *open_for(struct desk *desk, const struct actor *actor, int64_t id, bool makes_longer, struct error *err)
+static struct announcement *open_for(
+    struct desk *desk, const struct actor *actor, int64_t id, bool makes_longer, struct error *err)
 {
 	struct announcement *announcement = storage_announcement(desk->storage, id, err);
 	const char *status;
 
 	if (announcement == NULL) {
 		if (err != NULL && err->kind == ERROR_NOT_FOUND)
-			error_set(err, ERROR_NOT_FOUND, "there is no H%" PRId64 "; list shows those that stand", id);
+			error_set(err, ERROR_NOT_FOUND,
+			    "there is no H%" PRId64 "; list shows those that stand", id);
 		return NULL;
 	}
 	status = announcement_status(announcement, desk->now);
@@ -545,7 +593,8 @@ static struct announcement *open_for(struct desk *desk, const struct actor *acto
 	if (announcement->state == ANNOUNCEMENT_STANDS)
 		return announcement;
 	error_set(err, ERROR_CONFLICT, "H%" PRId64 " is over already (%s: %.100s)%s", id, status,
-	    announcement->over_why != NULL ? announcement->over_why : "time", makes_longer ? "; announce anew with expect" : "");
+	    announcement->over_why != NULL ? announcement->over_why : "time",
+	    makes_longer ? "; announce anew with expect" : "");
 no:
 	announcement_free(announcement);
 	return NULL;
@@ -561,27 +610,32 @@ static bool give(struct announcement *announcement, bool ok, struct announcement
 }
 
 /* False: it would last too long; the sentence says by how much it may grow. */
-static bool may_grow(const struct desk *desk, const struct announcement *announcement, int64_t by_s, struct error *err)
+static bool may_grow(const struct desk *desk, const struct announcement *announcement, int64_t by_s,
+    struct error *err)
 {
 	const int64_t longest = desk->config->policy.max_duration_s;
-	const int64_t base = announcement->starts_at > desk->now ? announcement->starts_at : desk->now;
+	const int64_t base =
+	    announcement->starts_at > desk->now ? announcement->starts_at : desk->now;
 	const int64_t room = (longest - (announcement->ends_at - base)) / 60 * 60;
 	char most[32], rest[32];
 
 	if (by_s <= 0 || by_s > DURATION_MAX_S)
-		return error_set(err, ERROR_USAGE, "say by how long; try: extend H%" PRId64 " 30m", announcement->id);
+		return error_set(err, ERROR_USAGE, "say by how long; try: extend H%" PRId64 " 30m",
+		    announcement->id);
 	if (announcement->ends_at + by_s - base <= longest)
 		return true;
 	duration_write(longest, most, sizeof(most));
 	if (room <= 0)
-		return error_set(err, ERROR_REFUSED, "at most %s at a time, and H%" PRId64 " lasts that long already", most,
+		return error_set(err, ERROR_REFUSED,
+		    "at most %s at a time, and H%" PRId64 " lasts that long already", most,
 		    announcement->id);
 	duration_write(room, rest, sizeof(rest));
-	return error_set(err, ERROR_REFUSED, "at most %s at a time; try: extend H%" PRId64 " %s", most, announcement->id, rest);
+	return error_set(err, ERROR_REFUSED, "at most %s at a time; try: extend H%" PRId64 " %s",
+	    most, announcement->id, rest);
 }
 
-bool announcement_extend(struct desk *desk, const struct actor *actor, int64_t id, int64_t by_s, struct announcement **now,
-    struct error *err)
+bool announcement_extend(struct desk *desk, const struct actor *actor, int64_t id, int64_t by_s,
+    struct announcement **now, struct error *err)
 {
 	struct announcement *announcement;
 	char subject[24], detail[96], by[32];
@@ -598,11 +652,14 @@ bool announcement_extend(struct desk *desk, const struct actor *actor, int64_t i
 	announcement->ends_at += by_s;
 	duration_write(by_s, by, sizeof(by));
 	snprintf(detail, sizeof(detail), "by %s", by);
-	return give(announcement, desk_audit(desk, actor, "extended", subject, detail, err) && put(desk, announcement, err), now);
+	return give(announcement,
+	    desk_audit(desk, actor, "extended", subject, detail, err) &&
+		put(desk, announcement, err),
+	    now);
 }
 
-bool announcement_end(struct desk *desk, const struct actor *actor, int64_t id, const char *why, struct announcement **now,
-    struct error *err)
+bool announcement_end(struct desk *desk, const struct actor *actor, int64_t id, const char *why,
+    struct announcement **now, struct error *err)
 {
 	struct announcement *announcement = open_for(desk, actor, id, false, err);
 
@@ -610,14 +667,18 @@ bool announcement_end(struct desk *desk, const struct actor *actor, int64_t id, 
 	if (announcement == NULL)
 		return false;
 	if (announcement->starts_at > desk->now) {
-		error_set(err, ERROR_CONFLICT, "H%" PRId64 " has not begun; try: cancel H%" PRId64, id, id);
+		error_set(err, ERROR_CONFLICT, "H%" PRId64 " has not begun; try: cancel H%" PRId64,
+		    id, id);
 		return give(announcement, false, now);
 	}
 	return give(announcement,
-	    over(desk, actor, announcement, ANNOUNCEMENT_ENDED, text_is_empty(why) ? "done" : why, err), now);
+	    over(desk, actor, announcement, ANNOUNCEMENT_ENDED, text_is_empty(why) ? "done" : why,
+		err),
+	    now);
 }
 
-bool announcement_cancel(struct desk *desk, const struct actor *actor, int64_t id, struct announcement **now, struct error *err)
+bool announcement_cancel(struct desk *desk, const struct actor *actor, int64_t id,
+    struct announcement **now, struct error *err)
 {
 	struct announcement *announcement = open_for(desk, actor, id, false, err);
 
@@ -625,10 +686,12 @@ bool announcement_cancel(struct desk *desk, const struct actor *actor, int64_t i
 	if (announcement == NULL)
 		return false;
 	if (announcement->starts_at <= desk->now) {
-		error_set(err, ERROR_CONFLICT, "H%" PRId64 " has begun; try: end H%" PRId64, id, id);
+		error_set(
+		    err, ERROR_CONFLICT, "H%" PRId64 " has begun; try: end H%" PRId64, id, id);
 		return give(announcement, false, now);
 	}
-	return give(announcement, over(desk, actor, announcement, ANNOUNCEMENT_CANCELLED, "cancelled", err), now);
+	return give(announcement,
+	    over(desk, actor, announcement, ANNOUNCEMENT_CANCELLED, "cancelled", err), now);
 }
 
 static bool on_due(struct desk *desk, int64_t id, struct error *err)
@@ -658,7 +721,8 @@ bool announcements_tick(struct desk *desk, struct error *err)
 
 /* ---- how it is put in a list -------------------------------------------------------------------------------- */
 
-void announcement_line(const struct desk *desk, const struct announcement *announcement, const char *zone, struct buf *out)
+void announcement_line(const struct desk *desk, const struct announcement *announcement,
+    const char *zone, struct buf *out)
 {
 	char duration[32], from[64], until[64];
 

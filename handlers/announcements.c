@@ -39,12 +39,14 @@ struct announcement *announcement_copy(const struct announcement *announcement)
 
 bool announcement_is_approved(const struct announcement *announcement)
 {
-	return announcement->approved_by != NULL && !text_equal(announcement->approved_by, announcement->author);
+	return announcement->approved_by != NULL &&
+	       !text_equal(announcement->approved_by, announcement->author);
 }
 
 int64_t announcement_ends_at(const struct announcement *announcement)
 {
-	if (announcement->lease_until != TIME_NONE && announcement->lease_until < announcement->ends_at)
+	if (announcement->lease_until != TIME_NONE &&
+	    announcement->lease_until < announcement->ends_at)
 		return announcement->lease_until;
 	return announcement->ends_at;
 }
@@ -62,7 +64,8 @@ const char *announcement_status(const struct announcement *announcement, int64_t
 
 bool announcement_is_broken(const struct announcement *announcement)
 {
-	return announcement->state == ANNOUNCEMENT_ENDED && text_equal(announcement->over_why, "budget") &&
+	return announcement->state == ANNOUNCEMENT_ENDED &&
+	       text_equal(announcement->over_why, "budget") &&
 	       text_equal(announcement->over_by, "headsup");
 }
 
@@ -73,7 +76,8 @@ static const struct person_config *author_person(const struct config *config, co
 		const struct person_config *person = &config->people[i];
 
 		if (text_equal(person->slack, author) ||
-		    (person->email != NULL && author != NULL && strcasecmp(person->email, author) == 0))
+		    (person->email != NULL && author != NULL &&
+			strcasecmp(person->email, author) == 0))
 			return person;
 	}
 	return NULL;
@@ -82,13 +86,15 @@ static const struct person_config *author_person(const struct config *config, co
 static bool names_actor(const struct matches *matches)
 {
 	for (size_t i = 0; i < matches->count; i++) {
-		if (strcmp(matches->list[i]->name, "actor") == 0 && match_is_specific(matches->list[i]))
+		if (strcmp(matches->list[i]->name, "actor") == 0 &&
+		    match_is_specific(matches->list[i]))
 			return true;
 	}
 	return false;
 }
 
-bool announcement_compile(const struct desk *desk, const struct announcement *announcement, struct indexed *item, struct error *err)
+bool announcement_compile(const struct desk *desk, const struct announcement *announcement,
+    struct indexed *item, struct error *err)
 {
 	const struct person_config *person = author_person(desk->config, announcement->author);
 
@@ -102,7 +108,8 @@ bool announcement_compile(const struct desk *desk, const struct announcement *an
 	return true;
 }
 
-bool announcement_is_bound(const struct desk *desk, const struct announcement *announcement, const struct person_config **person)
+bool announcement_is_bound(const struct desk *desk, const struct announcement *announcement,
+    const struct person_config **person)
 {
 	struct matches matches;
 	bool is_bound = true;
@@ -116,9 +123,11 @@ bool announcement_is_bound(const struct desk *desk, const struct announcement *a
 	return is_bound;
 }
 
-bool announcement_lacks_approval(const struct desk *desk, const struct announcement *announcement, const struct alert *alert)
+bool announcement_lacks_approval(
+    const struct desk *desk, const struct announcement *announcement, const struct alert *alert)
 {
-	return alert->severity >= desk->config->policy.approval_from && !announcement_is_approved(announcement);
+	return alert->severity >= desk->config->policy.approval_from &&
+	       !announcement_is_approved(announcement);
 }
 
 void announcement_other_actor(const char *author, const struct alert *alert, char *out, size_t size)
@@ -220,7 +229,8 @@ static void set_due(struct announcements *all, struct standing *standing)
 {
 	const int64_t before = standing->due_at;
 
-	standing->due_at = standing->has_begun ? announcement_ends_at(standing->said) : standing->said->starts_at;
+	standing->due_at =
+	    standing->has_begun ? announcement_ends_at(standing->said) : standing->said->starts_at;
 	if (standing->due_at != before)
 		heap_push(all, standing->due_at, standing->said->id);
 }
@@ -285,7 +295,8 @@ static void add(struct desk *desk, const struct announcement *announcement)
 	standing->author = xstrdup(config_person_name(desk->config, announcement->author, space));
 	standing->due_at = TIME_NONE;
 	/* What was to begin later may have begun while nobody looked: telling it twice does no harm. */
-	standing->has_begun = announcement->starts_at <= announcement->created_at || announcement_is_broken(announcement);
+	standing->has_begun = announcement->starts_at <= announcement->created_at ||
+			      announcement_is_broken(announcement);
 	if (standing->is_filed)
 		index_add(all->index, &standing->item);
 	else
@@ -296,30 +307,35 @@ static void add(struct desk *desk, const struct announcement *announcement)
 	set_due(all, standing);
 }
 
-static void replace(struct announcements *all, struct standing *standing, const struct announcement *announcement)
+static void replace(
+    struct announcements *all, struct standing *standing, const struct announcement *announcement)
 {
 	all->broken_count += announcement_is_broken(announcement) ? 1 : 0;
 	all->broken_count -= announcement_is_broken(standing->said) ? 1 : 0;
 	announcement_free(standing->said);
 	standing->said = announcement_copy(announcement);
-	if (announcement_is_broken(announcement) || announcement->starts_at <= announcement->created_at)
+	if (announcement_is_broken(announcement) ||
+	    announcement->starts_at <= announcement->created_at)
 		standing->has_begun = true;
 	set_due(all, standing);
 }
 
 static bool is_kept(const struct announcement *announcement, int64_t now)
 {
-	return announcement->state == ANNOUNCEMENT_STANDS || (announcement_is_broken(announcement) && now < announcement->ends_at);
+	return announcement->state == ANNOUNCEMENT_STANDS ||
+	       (announcement_is_broken(announcement) && now < announcement->ends_at);
 }
 
-bool announcements_put(struct desk *desk, const struct announcement *announcement, struct error *err)
+bool announcements_put(
+    struct desk *desk, const struct announcement *announcement, struct error *err)
 {
 	struct announcements *all = desk->announcements;
 	struct standing *standing = standing_find(all, announcement->id);
 
 	(void)err;
 	desk->caches_changed = true;
-	if (standing != NULL && is_kept(announcement, desk->now) && covers_the_same(standing->said, announcement)) {
+	if (standing != NULL && is_kept(announcement, desk->now) &&
+	    covers_the_same(standing->said, announcement)) {
 		replace(all, standing, announcement);
 	} else {
 		take_out(all, announcement->id);
@@ -372,14 +388,16 @@ static bool keep_row(void *ctx, const struct announcement *announcement)
 		return true;
 	if (loading->count == loading->room) {
 		loading->room = loading->room == 0 ? 64 : loading->room * 2;
-		loading->list = xreallocarray(loading->list, loading->room, sizeof(struct announcement *));
+		loading->list =
+		    xreallocarray(loading->list, loading->room, sizeof(struct announcement *));
 	}
 	loading->list[loading->count++] = announcement_copy(announcement);
 	return true;
 }
 
 /* Reads at most MAX rows of STATE, a page at a time. */
-static bool load_state(struct desk *desk, enum announcement_state state, size_t max, struct loading *loading, struct error *err)
+static bool load_state(struct desk *desk, enum announcement_state state, size_t max,
+    struct loading *loading, struct error *err)
 {
 	struct announcement_query query = {.state = (int)state, .limit = LOAD_PAGE};
 	size_t before;
@@ -438,7 +456,8 @@ int64_t announcements_due_at(const struct announcements *announcements)
 	return announcements->heap_count > 0 ? announcements->heap[0].at : TIME_NONE;
 }
 
-bool announcements_each_due(struct desk *desk, bool (*each)(struct desk *desk, int64_t id, struct error *err), struct error *err)
+bool announcements_each_due(struct desk *desk,
+    bool (*each)(struct desk *desk, int64_t id, struct error *err), struct error *err)
 {
 	struct announcements *all = desk->announcements;
 	int64_t due[DUE_BATCH_MAX];
@@ -474,7 +493,7 @@ struct judging {
 	const struct alert *alert;
 	struct verdict *verdict;
 	const struct announcement *cover, *used_up, *unapproved, *other, *near;
-	const char *other_author; /* the name of OTHER's */
+	const char *other_author;   /* the name of OTHER's */
 	const struct match *missed; /* what kept NEAR from matching */
 	size_t near_size;           /* how many matches NEAR has: the more, the nearer */
 };
@@ -494,7 +513,8 @@ static bool is_full(const struct verdict *verdict)
 
 static bool is_within(const struct announcement *announcement, int64_t now)
 {
-	return now >= announcement->created_at && now >= announcement->starts_at && now < announcement_ends_at(announcement);
+	return now >= announcement->created_at && now >= announcement->starts_at &&
+	       now < announcement_ends_at(announcement);
 }
 
 /* Fits wholly: it covers the alert, or something stands against it. */
@@ -549,15 +569,18 @@ static void say_why(const struct judging *judging)
 	const struct announcement *nearest = judging->used_up;
 
 	if (judging->used_up != NULL) {
-		snprintf(verdict->why, sizeof(verdict->why), "more than announced (H%" PRId64 ")", nearest->id);
+		snprintf(verdict->why, sizeof(verdict->why), "more than announced (H%" PRId64 ")",
+		    nearest->id);
 	} else if (judging->unapproved != NULL) {
 		nearest = judging->unapproved;
-		snprintf(verdict->why, sizeof(verdict->why), "announced (H%" PRId64 "), but %s needs an approval", nearest->id,
+		snprintf(verdict->why, sizeof(verdict->why),
+		    "announced (H%" PRId64 "), but %s needs an approval", nearest->id,
 		    severity_name(alert->severity));
 	} else if (judging->other != NULL) {
 		nearest = judging->other;
 		verdict->kind = VERDICT_OTHER_ACTOR;
-		announcement_other_actor(judging->other_author, alert, verdict->why, sizeof(verdict->why));
+		announcement_other_actor(
+		    judging->other_author, alert, verdict->why, sizeof(verdict->why));
 	} else if (judging->near != NULL) {
 		nearest = judging->near;
 		verdict->kind = VERDICT_NEAR_MISS;
@@ -566,7 +589,8 @@ static void say_why(const struct judging *judging)
 	verdict->announcement = nearest != NULL ? nearest->id : 0;
 }
 
-void announcements_judge(const struct desk *desk, const struct alert *alert, struct verdict *verdict)
+void announcements_judge(
+    const struct desk *desk, const struct alert *alert, struct verdict *verdict)
 {
 	struct judging judging = {.desk = desk, .alert = alert, .verdict = verdict};
 

@@ -14,8 +14,8 @@
 #include "handlers/slack_text.h"
 #include "handlers/words.h"
 
-#define NEAR_MAX 2           /* slips of the finger in a command's name */
-#define SHOWN_UNITS 40       /* of a word that is no command */
+#define NEAR_MAX 2                  /* slips of the finger in a command's name */
+#define SHOWN_UNITS 40              /* of a word that is no command */
 #define LATER_ANSWER_MAX (64 << 10) /* bytes */
 
 const struct command *const commands[] = {
@@ -55,7 +55,8 @@ const struct command *command_near(const char *name)
 		const char *const names[] = {commands[i]->name, commands[i]->alias};
 
 		for (size_t j = 0; j < 2; j++) {
-			size_t distance = names[j] != NULL ? text_distance(lower, names[j]) : SIZE_MAX;
+			size_t distance =
+			    names[j] != NULL ? text_distance(lower, names[j]) : SIZE_MAX;
 
 			if (distance < least && distance < strlen(names[j])) {
 				near = commands[i];
@@ -75,16 +76,23 @@ static void put_unknown(const char *word, struct buf *answer)
 	int64_t id;
 
 	if (id_parse(word, 'A', &id)) {
-		buf_printf(answer, "What about A%" PRId64 "? Try `show A%" PRId64 "` or `ack A%" PRId64 "`.", id, id, id);
+		buf_printf(answer,
+		    "What about A%" PRId64 "? Try `show A%" PRId64 "` or `ack A%" PRId64 "`.", id,
+		    id, id);
 	} else if (id_parse(word, 'H', &id)) {
-		buf_printf(answer, "What about H%" PRId64 "? Try `extend H%" PRId64 " 30m` or `end H%" PRId64 "`.", id, id, id);
+		buf_printf(answer,
+		    "What about H%" PRId64 "? Try `extend H%" PRId64 " 30m` or `end H%" PRId64 "`.",
+		    id, id, id);
 	} else if (strpbrk(word, "=~") != NULL) {
-		buf_printf(answer, "That is a match, and no command says what to do with it. Try `%s`.", expect_command.example);
+		buf_printf(answer,
+		    "That is a match, and no command says what to do with it. Try `%s`.",
+		    expect_command.example);
 	} else {
 		buf_put_code(answer, word, SHOWN_UNITS);
 		buf_puts(answer, " is no command.");
 		if (near != NULL)
-			buf_printf(answer, " Did you mean `%s`? Try `%s`.", near->name, near->example);
+			buf_printf(
+			    answer, " Did you mean `%s`? Try `%s`.", near->name, near->example);
 		else
 			buf_puts(answer, " `help` lists them all.");
 	}
@@ -92,27 +100,32 @@ static void put_unknown(const char *word, struct buf *answer)
 
 static void put_hello(struct buf *answer)
 {
-	buf_printf(answer, "*Say it before you do it.* Try `%s`; `help` lists all commands.", expect_command.example);
+	buf_printf(answer, "*Say it before you do it.* Try `%s`; `help` lists all commands.",
+	    expect_command.example);
 }
 
 /* ---- who may ------------------------------------------------------------------------------------------------ */
 
-static bool check_role(const struct desk *desk, const struct asked *asked, const struct command *command, struct error *err)
+static bool check_role(const struct desk *desk, const struct asked *asked,
+    const struct command *command, struct error *err)
 {
 	static const char *const names[] = {"", "announcers", "responders", "approvers"};
 	const struct policy *policy = &desk->config->policy;
-	char *const *const lists[] = {NULL, policy->announcers, policy->responders, policy->approvers};
+	char *const *const lists[] = {
+	    NULL, policy->announcers, policy->responders, policy->approvers};
 
-	if (command->needs == ROLE_ANYONE || desk_allows(desk, lists[command->needs], &asked->actor))
+	if (command->needs == ROLE_ANYONE ||
+	    desk_allows(desk, lists[command->needs], &asked->actor))
 		return true;
-	return error_set(err, ERROR_FORBIDDEN, "%s is for %s (policy.%s); ask one of them", command->name, names[command->needs],
-	    names[command->needs]);
+	return error_set(err, ERROR_FORBIDDEN, "%s is for %s (policy.%s); ask one of them",
+	    command->name, names[command->needs], names[command->needs]);
 }
 
 /* ---- later --------------------------------------------------------------------------------------------------- */
 
 /* What is needed to run the command when the asker's profile has come. */
-static bool wait_for_profile(struct desk *desk, const struct asked *asked, const char *text, struct error *err)
+static bool wait_for_profile(
+    struct desk *desk, const struct asked *asked, const char *text, struct error *err)
 {
 	cJSON *json = cJSON_CreateObject();
 	bool ok;
@@ -143,7 +156,8 @@ static bool answer_refusal(const struct error *err, struct buf *answer)
 	return true;
 }
 
-static bool run_words(struct desk *desk, const struct asked *asked, struct words *words, struct buf *answer, struct error *err)
+static bool run_words(struct desk *desk, const struct asked *asked, struct words *words,
+    struct buf *answer, struct error *err)
 {
 	const char *name = words_next(words);
 	const struct command *command;
@@ -157,10 +171,12 @@ static bool run_words(struct desk *desk, const struct asked *asked, struct words
 		put_unknown(name, answer);
 		return true;
 	}
-	return check_role(desk, asked, command, err) && command->run(desk, asked, words, answer, err);
+	return check_role(desk, asked, command, err) &&
+	       command->run(desk, asked, words, answer, err);
 }
 
-static bool run_plain(struct desk *desk, const struct asked *asked, const char *plain, struct buf *answer, struct error *err)
+static bool run_plain(struct desk *desk, const struct asked *asked, const char *plain,
+    struct buf *answer, struct error *err)
 {
 	struct words words;
 	bool ok;
@@ -172,7 +188,8 @@ static bool run_plain(struct desk *desk, const struct asked *asked, const char *
 	return ok;
 }
 
-bool commands_run(struct desk *desk, const struct asked *asked, const char *text, struct buf *answer, bool *is_later, struct error *err)
+bool commands_run(struct desk *desk, const struct asked *asked, const char *text,
+    struct buf *answer, bool *is_later, struct error *err)
 {
 	struct error own;
 	char *plain;
@@ -199,17 +216,21 @@ bool commands_run(struct desk *desk, const struct asked *asked, const char *text
 	return ok;
 }
 
-static bool deliver(struct desk *desk, const struct asked *asked, const char *text, struct error *err)
+static bool deliver(
+    struct desk *desk, const struct asked *asked, const char *text, struct error *err)
 {
 	if (asked->response_url != NULL || !asked->is_direct)
-		return say_to_person(desk, asked->response_url, asked->channel, asked->actor.who, asked->thread_ts, text, err);
+		return say_to_person(desk, asked->response_url, asked->channel, asked->actor.who,
+		    asked->thread_ts, text, err);
 	return say_reply(desk, asked->channel, asked->thread_ts, text, err);
 }
 
 bool commands_resume(struct desk *desk, const cJSON *command, struct error *err)
 {
 	struct asked asked = {
-	    .actor = {.who = json_text(command, "who"), .via = json_text(command, "via"), .from = json_text(command, "from")},
+	    .actor = {.who = json_text(command, "who"),
+		.via = json_text(command, "via"),
+		.from = json_text(command, "from")},
 	    .channel = json_text(command, "channel"),
 	    .is_direct = json_true(command, "is_direct"),
 	    .thread_ts = json_text(command, "thread_ts"),
@@ -220,7 +241,8 @@ bool commands_resume(struct desk *desk, const cJSON *command, struct error *err)
 	struct buf answer;
 	bool is_later, ok;
 
-	if (asked.actor.who == NULL || asked.actor.via == NULL || json_text(command, "text") == NULL) {
+	if (asked.actor.who == NULL || asked.actor.via == NULL ||
+	    json_text(command, "text") == NULL) {
 		log_warn("a command that waited cannot be read any more");
 		return true;
 	}

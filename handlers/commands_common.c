@@ -18,7 +18,7 @@
 #define TITLE_UNITS 120    /* of an alert's title in a list */
 #define FIELD_UNITS 60
 
-static int shown(const char *text)
+int command_shown(const char *text)
 {
 	return (int)utf16_prefix(text, strlen(text), SHOWN_UNITS);
 }
@@ -69,16 +69,18 @@ static bool refuse_ids(const char *word, const struct command *command, struct e
 	if (word == NULL)
 		return error_set(err, ERROR_USAGE, "which alert? try: %s", command->example);
 	if (id_parse(word, 'H', &id))
-		return error_set(err, ERROR_USAGE, "H%" PRId64 " is an announcement, and %s is for alerts; try: %s", id, command->name,
-		    command->example);
+		return error_set(err, ERROR_USAGE,
+		    "H%" PRId64 " is an announcement, and %s is for alerts; try: %s", id,
+		    command->name, command->example);
 	if (isdigit((unsigned char)word[0]) && strspn(word, "0123456789,") == strlen(word))
-		return error_set(err, ERROR_USAGE, "\"%.*s\" is no alert's id; try: %s A%.*s", shown(word), word, command->name,
-		    shown(word), word);
-	return error_set(err, ERROR_USAGE, "\"%.*s\" is no alert's id; try: %s", shown(word), word, command->example);
+		return error_set(err, ERROR_USAGE, "\"%.*s\" is no alert's id; try: %s A%.*s",
+		    command_shown(word), word, command->name, command_shown(word), word);
+	return error_set(err, ERROR_USAGE, "\"%.*s\" is no alert's id; try: %s",
+	    command_shown(word), word, command->example);
 }
 
-bool command_ids(const struct asked *asked, struct words *words, const struct command *command, struct alert_ids *ids,
-    struct error *err)
+bool command_ids(const struct asked *asked, struct words *words, const struct command *command,
+    struct alert_ids *ids, struct error *err)
 {
 	const char *word;
 	bool is_ids = true;
@@ -96,15 +98,18 @@ bool command_ids(const struct asked *asked, struct words *words, const struct co
 	return refuse_ids(word, command, err);
 }
 
-bool command_announcement(struct words *words, const struct command *command, int64_t *id, struct error *err)
+bool command_announcement(
+    struct words *words, const struct command *command, int64_t *id, struct error *err)
 {
 	const char *word = words_next(words);
 
 	if (id_parse(word, 'H', id))
 		return true;
 	if (word == NULL)
-		return error_set(err, ERROR_USAGE, "which announcement? list shows them; try: %s", command->example);
-	return error_set(err, ERROR_USAGE, "\"%.*s\" is no announcement's id; list shows them; try: %s", shown(word), word,
+		return error_set(err, ERROR_USAGE, "which announcement? list shows them; try: %s",
+		    command->example);
+	return error_set(err, ERROR_USAGE,
+	    "\"%.*s\" is no announcement's id; list shows them; try: %s", command_shown(word), word,
 	    command->example);
 }
 
@@ -114,8 +119,8 @@ bool command_is_over(struct words *words, const struct command *command, struct 
 
 	if (word == NULL)
 		return true;
-	return error_set(err, ERROR_USAGE, "\"%.*s\" is more than %s takes; try: %s", shown(word), word, command->name,
-	    command->example);
+	return error_set(err, ERROR_USAGE, "\"%.*s\" is more than %s takes; try: %s",
+	    command_shown(word), word, command->name, command->example);
 }
 
 const char *command_reason(struct words *words)
@@ -140,17 +145,20 @@ const char *command_zone(const struct asked *asked)
 
 static bool is_day(const char *word)
 {
-	return word != NULL && (strcasecmp(word, "tomorrow") == 0 || strcasecmp(word, "today") == 0);
+	return word != NULL &&
+	       (strcasecmp(word, "tomorrow") == 0 || strcasecmp(word, "today") == 0);
 }
 
-bool command_time(const struct desk *desk, const struct asked *asked, struct words *words, int64_t *at, struct error *err)
+bool command_time(const struct desk *desk, const struct asked *asked, struct words *words,
+    int64_t *at, struct error *err)
 {
 	const char *first = words_next(words), *second = is_day(first) ? words_next(words) : NULL;
 	char *text;
 	bool ok;
 
 	if (first == NULL)
-		return error_set(err, ERROR_USAGE, "a time is missing; try 14:00, tomorrow 02:00 or 2026-03-02T18:45:00Z");
+		return error_set(err, ERROR_USAGE,
+		    "a time is missing; try 14:00, tomorrow 02:00 or 2026-03-02T18:45:00Z");
 	text = second != NULL ? xasprintf("%s %s", first, second) : xstrdup(first);
 	ok = time_parse_rfc3339(text, at);
 	if (!ok) {
@@ -162,7 +170,8 @@ bool command_time(const struct desk *desk, const struct asked *asked, struct wor
 	return ok;
 }
 
-bool command_duration(struct words *words, const struct command *command, int64_t *seconds, struct error *err)
+bool command_duration(
+    struct words *words, const struct command *command, int64_t *seconds, struct error *err)
 {
 	const char *word = words_next(words);
 
@@ -173,7 +182,8 @@ bool command_duration(struct words *words, const struct command *command, int64_
 
 /* ---- acting ----------------------------------------------------------------------------------------------- */
 
-static void put_failure(const struct desk *desk, int64_t id, const struct alert *now, const struct error *err, struct buf *out)
+static void put_failure(const struct desk *desk, int64_t id, const struct alert *now,
+    const struct error *err, struct buf *out)
 {
 	/* What is in the way is the alert's state: its sentence mentions people, and is made of our own words. */
 	if (err->kind == ERROR_CONFLICT && now != NULL && strstr(err->text, "<@") != NULL) {
@@ -187,8 +197,9 @@ static void put_failure(const struct desk *desk, int64_t id, const struct alert 
 	buf_puts(out, ".\n");
 }
 
-bool command_act(struct desk *desk, const struct asked *asked, const struct alert_ids *ids, const char *verb, const char *done,
-    const char *note, const char *to, struct buf *answer, struct error *err)
+bool command_act(struct desk *desk, const struct asked *asked, const struct alert_ids *ids,
+    const char *verb, const char *done, const char *note, const char *to, struct buf *answer,
+    struct error *err)
 {
 	struct error own;
 	struct buf failures;
@@ -200,7 +211,8 @@ bool command_act(struct desk *desk, const struct asked *asked, const struct aler
 		struct alert *now = NULL;
 
 		error_clear(&own);
-		if (alert_act(desk, &asked->actor, ids->list[i], verb, text_is_empty(note) ? NULL : note, to, &now, &own))
+		if (alert_act(desk, &asked->actor, ids->list[i], verb,
+			text_is_empty(note) ? NULL : note, to, &now, &own))
 			buf_printf(answer, "%s A%" PRId64, count++ == 0 ? done : ",", ids->list[i]);
 		else if (own.kind == ERROR_IO)
 			ok = false;
@@ -222,7 +234,8 @@ static bool take_mine(void *ctx, const struct alert *alert)
 	return add_id(ctx, alert->id, NULL);
 }
 
-static bool find_mine(struct desk *desk, const struct asked *asked, enum alert_status status, struct alert_ids *ids, struct error *err)
+static bool find_mine(struct desk *desk, const struct asked *asked, enum alert_status status,
+    struct alert_ids *ids, struct error *err)
 {
 	const struct alert_query query = {.status = (int)status,
 	    .since = TIME_NONE,
@@ -233,8 +246,9 @@ static bool find_mine(struct desk *desk, const struct asked *asked, enum alert_s
 	return storage_each_alert(desk->storage, &query, take_mine, ids, err);
 }
 
-bool command_act_on(struct desk *desk, const struct asked *asked, struct words *words, const struct command *command,
-    const char *done, bool take_acked, struct buf *answer, struct error *err)
+bool command_act_on(struct desk *desk, const struct asked *asked, struct words *words,
+    const struct command *command, const char *done, bool take_acked, struct buf *answer,
+    struct error *err)
 {
 	struct alert_ids ids = {.count = 0};
 
@@ -243,25 +257,30 @@ bool command_act_on(struct desk *desk, const struct asked *asked, struct words *
 		    (take_acked && !find_mine(desk, asked, ALERT_ACKED, &ids, err)))
 			return false;
 		if (ids.count == 0)
-			return error_set(err, ERROR_NOT_FOUND, "no alert that is yours is there to %s; alerts lists those there are",
+			return error_set(err, ERROR_NOT_FOUND,
+			    "no alert that is yours is there to %s; alerts lists those there are",
 			    command->name);
 	} else if (!command_ids(asked, words, command, &ids, err)) {
 		return false;
 	}
-	return command_act(desk, asked, &ids, command->name, done, command_reason(words), NULL, answer, err);
+	return command_act(
+	    desk, asked, &ids, command->name, done, command_reason(words), NULL, answer, err);
 }
 
 /* ---- putting ---------------------------------------------------------------------------------------------- */
 
-void command_put_alert(const struct desk *desk, const struct alert *alert, const char *zone, struct buf *out)
+void command_put_alert(
+    const struct desk *desk, const struct alert *alert, const char *zone, struct buf *out)
 {
 	char severity[16];
 	size_t i = 0;
 
-	for (const char *c = severity_name(alert->severity); *c != '\0' && i + 1 < sizeof(severity); c++)
+	for (const char *c = severity_name(alert->severity); *c != '\0' && i + 1 < sizeof(severity);
+	     c++)
 		severity[i++] = (char)toupper((unsigned char)*c);
 	severity[i] = '\0';
-	buf_printf(out, "*A%" PRId64 "* %s %s · ", alert->id, severity, alert_status_name(alert->status));
+	buf_printf(
+	    out, "*A%" PRId64 "* %s %s · ", alert->id, severity, alert_status_name(alert->status));
 	buf_put_mrkdwn(out, alert->title, TITLE_UNITS);
 	if (alert->host != NULL) {
 		buf_puts(out, " · ");
@@ -276,7 +295,8 @@ void command_put_alert(const struct desk *desk, const struct alert *alert, const
 	command_put_time(desk, " · ", alert->received_at, zone, out);
 }
 
-void command_put_time(const struct desk *desk, const char *label, int64_t at, const char *zone, struct buf *out)
+void command_put_time(
+    const struct desk *desk, const char *label, int64_t at, const char *zone, struct buf *out)
 {
 	char text[64];
 
@@ -289,11 +309,11 @@ void command_put_time(const struct desk *desk, const char *label, int64_t at, co
 /* What is suggested, to be copied: `30m` or `1h30m`. */
 static void put_forms(const char *forms, struct buf *out)
 {
-	const char *or;
+	const char * or ;
 	char form[sizeof(((struct error *)NULL)->text)];
 
-	for (; (or = strstr(forms, " or ")) != NULL; forms = or + strlen(" or ")) {
-		snprintf(form, sizeof(form), "%.*s", (int)(or - forms), forms);
+	for (; (or = strstr(forms, " or ")) != NULL; forms = or +strlen(" or ")) {
+		snprintf(form, sizeof(form), "%.*s", (int)(or -forms), forms);
 		buf_put_code(out, form, REFUSAL_UNITS);
 		buf_puts(out, " or ");
 	}

@@ -4,13 +4,16 @@
 
 #include "handlers/commands.h"
 
-#define COMMAND_IDS_MAX 100 /* alerts that one command acts on */
-#define COMMAND_ROWS_MAX 20 /* lines of a list */
+#define COMMAND_IDS_MAX 100  /* alerts that one command acts on */
+#define COMMAND_ROWS_MAX 20  /* lines of a list */
 #define COMMAND_SCAN_MAX 500 /* rows that one list looks at */
 
-extern const struct command alerts_command, ack_command, cancel_command, end_command, escalate_command, expect_command,
-    extend_command, help_command, list_command, note_command, resolve_command, show_command, why_command;
+extern const struct command alerts_command, ack_command, cancel_command, end_command,
+    escalate_command, expect_command, extend_command, help_command, list_command, note_command,
+    resolve_command, show_command, why_command;
 
+/* How much of a typed TEXT a refusal repeats: for "%.*s". */
+int command_shown(const char *text);
 /* By name or other name, in any case; NULL: none. */
 const struct command *command_find(const char *name);
 /* The command whose name is nearest to NAME, NULL when none is near. */
@@ -22,29 +25,36 @@ struct alert_ids {
 	size_t count;
 };
 /* Reads ids as far as they go. ERROR_USAGE with COMMAND's nearest right form when there is none. */
-bool command_ids(const struct asked *asked, struct words *words, const struct command *command, struct alert_ids *ids,
-    struct error *err);
+bool command_ids(const struct asked *asked, struct words *words, const struct command *command,
+    struct alert_ids *ids, struct error *err);
 /* One announcement's id. */
-bool command_announcement(struct words *words, const struct command *command, int64_t *id, struct error *err);
+bool command_announcement(
+    struct words *words, const struct command *command, int64_t *id, struct error *err);
 /* Nothing may be left to read. */
 bool command_is_over(struct words *words, const struct command *command, struct error *err);
 /* The rest of the line, without a leading `because` and quotes around the whole; "" for none. Borrowed from WORDS. */
 const char *command_reason(struct words *words);
 /* One or two words that are a time in the asker's zone. ERROR_WAIT: the zone is not known, and the time needs one. */
-bool command_time(const struct desk *desk, const struct asked *asked, struct words *words, int64_t *at, struct error *err);
-bool command_duration(struct words *words, const struct command *command, int64_t *seconds, struct error *err);
+bool command_time(const struct desk *desk, const struct asked *asked, struct words *words,
+    int64_t *at, struct error *err);
+bool command_duration(
+    struct words *words, const struct command *command, int64_t *seconds, struct error *err);
 const char *command_zone(const struct asked *asked); /* never NULL: UTC when it is not known */
 
 /* VERB on each alert of IDS; DONE ("Acked") begins the sentence that names those it was done to. False only when storage fails. */
-bool command_act(struct desk *desk, const struct asked *asked, const struct alert_ids *ids, const char *verb, const char *done,
-    const char *note, const char *to, struct buf *answer, struct error *err);
+bool command_act(struct desk *desk, const struct asked *asked, const struct alert_ids *ids,
+    const char *verb, const char *done, const char *note, const char *to, struct buf *answer,
+    struct error *err);
 /* ack and resolve: ids, `mine` (open ones of the asker; with TAKE_ACKED acked ones too), and what is said about it. */
-bool command_act_on(struct desk *desk, const struct asked *asked, struct words *words, const struct command *command,
-    const char *done, bool take_acked, struct buf *answer, struct error *err);
+bool command_act_on(struct desk *desk, const struct asked *asked, struct words *words,
+    const struct command *command, const char *done, bool take_acked, struct buf *answer,
+    struct error *err);
 
 /* "*A1042* HIGH open · sshd: key added · web-3 · alice · 14:02 CET" */
-void command_put_alert(const struct desk *desk, const struct alert *alert, const char *zone, struct buf *out);
-void command_put_time(const struct desk *desk, const char *label, int64_t at, const char *zone, struct buf *out);
+void command_put_alert(
+    const struct desk *desk, const struct alert *alert, const char *zone, struct buf *out);
+void command_put_time(
+    const struct desk *desk, const char *label, int64_t at, const char *zone, struct buf *out);
 /* A refusal: its sentence, and what it suggests after "try: " as code, to be copied. */
 void command_put_refusal(const struct error *err, struct buf *out);
 /* "`usage` help" of one command. */

@@ -9,7 +9,7 @@
 #include "handlers/announcements_internal.h"
 #include "handlers/slack_text.h"
 
-#define SCAN_MAX 200    /* newest announcements that are compared, besides those that the index knows */
+#define SCAN_MAX 200 /* newest announcements that are compared, besides what the index finds */
 #define RECENT_S 86400
 #define WHY_UNITS 300   /* of one line, in UTF-16 units */
 #define FAILED_ALL 1000 /* ranks behind every number of failed matches */
@@ -56,8 +56,8 @@ static void keep(struct explaining *explaining, const struct finding *finding)
 }
 
 /* It fits in all that it says: what stood against it, if anything did. */
-static void explain_whole(const struct explaining *explaining, const struct announcement *announcement, bool actor_holds,
-    struct finding *finding)
+static void explain_whole(const struct explaining *explaining,
+    const struct announcement *announcement, bool actor_holds, struct finding *finding)
 {
 	const struct alert *alert = explaining->alert;
 	const int64_t at = explaining->at;
@@ -78,34 +78,40 @@ static void explain_whole(const struct explaining *explaining, const struct anno
 	else if (announcement->needs_approval && !announcement_is_approved(announcement))
 		snprintf(finding->text, size, "matches, but waits for approval");
 	else if (!actor_holds) {
-		announcement_other_actor(config_person_name(explaining->desk->config, announcement->author, space), alert, other,
-		    sizeof(other));
+		announcement_other_actor(
+		    config_person_name(explaining->desk->config, announcement->author, space),
+		    alert, other, sizeof(other));
 		snprintf(finding->text, size, "matched all but its author: %s", other);
 	} else if (announcement_lacks_approval(explaining->desk, announcement, alert))
-		snprintf(finding->text, size, "matches, but %s needs an approval", severity_name(alert->severity));
+		snprintf(finding->text, size, "matches, but %s needs an approval",
+		    severity_name(alert->severity));
 	else if (alert_is_never_suppressed(explaining->desk, alert))
 		snprintf(finding->text, size, "matches, but policy never suppresses such alerts");
 	else if (announcement->matched >= announcement->max)
-		snprintf(finding->text, size, "matches, but its budget of %" PRId64 " was used up", announcement->max);
+		snprintf(finding->text, size, "matches, but its budget of %" PRId64 " was used up",
+		    announcement->max);
 	else
 		snprintf(finding->text, size, "matches");
 }
 
 static bool stood(const struct announcement *announcement, int64_t at)
 {
-	return announcement->created_at <= at && announcement->starts_at <= at && at < announcement_ends_at(announcement) &&
+	return announcement->created_at <= at && announcement->starts_at <= at &&
+	       at < announcement_ends_at(announcement) &&
 	       (announcement->over_at == TIME_NONE || at < announcement->over_at);
 }
 
 /* Of what did not stand then, only what stood within a day of it is worth a line. */
 static bool is_recent(const struct announcement *announcement, int64_t at)
 {
-	const int64_t end = announcement->over_at != TIME_NONE ? announcement->over_at : announcement_ends_at(announcement);
+	const int64_t end = announcement->over_at != TIME_NONE ? announcement->over_at
+							       : announcement_ends_at(announcement);
 
 	return end > at - RECENT_S && announcement->starts_at < at + RECENT_S;
 }
 
-static void consider(struct explaining *explaining, const struct announcement *announcement, const struct indexed *item)
+static void consider(struct explaining *explaining, const struct announcement *announcement,
+    const struct indexed *item)
 {
 	struct finding finding = {.id = announcement->id, .said = item->said.count};
 	char why[400];
@@ -125,11 +131,13 @@ static void consider(struct explaining *explaining, const struct announcement *a
 	match_explain(fit.missed, explaining->alert, why, sizeof(why));
 	finding.rank = fit.failed + (fit.actor_holds ? 0 : 1);
 	if (fit.failed == 1 && finding.said > 1)
-		snprintf(finding.text, sizeof(finding.text), "matched all but %s%s", why, fit.actor_holds ? "" : ", and the actor");
+		snprintf(finding.text, sizeof(finding.text), "matched all but %s%s", why,
+		    fit.actor_holds ? "" : ", and the actor");
 	else if (fit.failed == 1)
 		snprintf(finding.text, sizeof(finding.text), "did not match: %s", why);
 	else
-		snprintf(finding.text, sizeof(finding.text), "missed %zu of %zu: %s, …", fit.failed, finding.said, why);
+		snprintf(finding.text, sizeof(finding.text), "missed %zu of %zu: %s, …", fit.failed,
+		    finding.said, why);
 	keep(explaining, &finding);
 }
 
@@ -145,7 +153,8 @@ static bool consider_row(void *ctx, const struct announcement *announcement)
 	struct explaining *explaining = ctx;
 	struct indexed item;
 
-	if (announcement->state == ANNOUNCEMENT_CANCELLED || !is_recent(announcement, explaining->at))
+	if (announcement->state == ANNOUNCEMENT_CANCELLED ||
+	    !is_recent(announcement, explaining->at))
 		return true;
 	if (announcement_compile(explaining->desk, announcement, &item, NULL))
 		consider(explaining, announcement, &item);
@@ -169,5 +178,6 @@ void announcements_explain(const struct desk *desk, const struct alert *alert, s
 		buf_putc(out, '\n');
 	}
 	if (explaining.considered > explaining.count)
-		buf_printf(out, "… and %zu that were further off.\n", explaining.considered - explaining.count);
+		buf_printf(out, "… and %zu that were further off.\n",
+		    explaining.considered - explaining.count);
 }

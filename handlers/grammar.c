@@ -42,7 +42,8 @@ static bool read_word(const char *text, size_t *at, bool with_quotes, struct buf
 			quote = c;
 		} else if (quote != '\0' && c == quote) {
 			quote = '\0';
-		} else if (quote != '\0' && c == '\\' && (text[*at + 1] == quote || text[*at + 1] == '\\')) {
+		} else if (quote != '\0' && c == '\\' &&
+			   (text[*at + 1] == quote || text[*at + 1] == '\\')) {
 			buf_putc(out, text[++*at]);
 		} else {
 			buf_putc(out, c);
@@ -76,12 +77,15 @@ static bool split(struct words *words, struct buf *word, struct error *err)
 		if (text[at] == '\0')
 			return true;
 		if (words->count == COMMAND_WORDS_MAX)
-			return error_set(err, ERROR_USAGE, "that is more than %d words; try a shorter one", COMMAND_WORDS_MAX);
+			return error_set(err, ERROR_USAGE,
+			    "that is more than %d words; try a shorter one", COMMAND_WORDS_MAX);
 		begin = at;
 		buf_reset(word);
 		if (!read_word(text, &at, with_quotes, word))
-			return error_set(err, ERROR_USAGE, "a quote is opened and never closed: %.*s",
-			    (int)utf16_prefix(text + begin, strlen(text + begin), EXCERPT_UNITS), text + begin);
+			return error_set(err, ERROR_USAGE,
+			    "a quote is opened and never closed: %.*s",
+			    (int)utf16_prefix(text + begin, strlen(text + begin), EXCERPT_UNITS),
+			    text + begin);
 		add_word(words, buf_text(word), begin, at);
 		if (words->count > 1 && strcasecmp(buf_text(word), "because") == 0)
 			with_quotes = false;
@@ -95,7 +99,8 @@ bool words_split(const char *plain, struct words *words, struct error *err)
 
 	memset(words, 0, sizeof(*words));
 	if (strlen(plain) > COMMAND_TEXT_MAX)
-		return error_set(err, ERROR_USAGE, "that is longer than %d bytes; try a shorter one", COMMAND_TEXT_MAX);
+		return error_set(err, ERROR_USAGE,
+		    "that is longer than %d bytes; try a shorter one", COMMAND_TEXT_MAX);
 	words->text = xstrdup(plain);
 	buf_init(&word, COMMAND_TEXT_MAX);
 	ok = split(words, &word, err);

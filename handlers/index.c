@@ -20,13 +20,13 @@
 #include "config/base/memory.h"
 #include "config/base/text.h"
 
-#define PREFIX_MAX 64            /* bytes of a literal prefix that make a key: as many look-ups a value at most */
-#define KEYS_FIRST 1024          /* slots of an empty table, a power of two */
+#define PREFIX_MAX 64   /* bytes of a prefix that make a key: as many look-ups a value at most */
+#define KEYS_FIRST 1024 /* slots of an empty table, a power of two */
 #define VALUE_SIZE (ALERT_DESCRIPTION_MAX + 1)
-#define GUARD_KEYS 2             /* keys that a guard may have */
-#define GUARD_BITS 1024          /* of the set of keys that an alert has, as bits: some stand for several */
+#define GUARD_KEYS 2    /* keys that a guard may have */
+#define GUARD_BITS 1024 /* of the set of keys that an alert has, as bits: some stand for several */
 #define PASSED_MAX (16 * INDEX_NEAR_MAX) /* entries that one alert passes over at most */
-#define RANKED 3                 /* predicates that filing is about: whole, near, guard */
+#define RANKED 3                         /* predicates that filing is about: whole, near, guard */
 
 enum class { WITH_ACTOR, WITHOUT_ACTOR, CLASS_COUNT };
 enum role_of_list { WHOLE, NEAR, ROLE_COUNT };
@@ -67,13 +67,13 @@ struct uses {
 struct index {
 	struct key **slots;
 	size_t slot_count, key_count;
-	struct uses *uses; /* by field; the last is that of labels */
+	struct uses *uses;                         /* by field; the last is that of labels */
 	struct list rest[CLASS_COUNT][ROLE_COUNT]; /* the short lists */
 	uint64_t seed, stamp;
 	struct key **hits; /* of the running walk */
 	size_t hit_count, hit_room;
 	uint64_t has[GUARD_BITS / 64]; /* the bits of these */
-	char *value; /* VALUE_SIZE bytes */
+	char *value;                   /* VALUE_SIZE bytes */
 };
 
 /* ---- items ---------------------------------------------------------------------------------------------- */
@@ -111,7 +111,8 @@ bool alert_has_actor(const struct alert *alert)
 	return !text_is_empty(alert->actor);
 }
 
-void indexed_fit(const struct indexed *item, const struct alert *alert, size_t limit, struct fit *fit)
+void indexed_fit(
+    const struct indexed *item, const struct alert *alert, size_t limit, struct fit *fit)
 {
 	fit->failed = 0;
 	fit->missed = NULL;
@@ -142,7 +143,8 @@ static uint64_t hash_begin(const struct index *index, const struct field *field,
 
 	if (field != NULL)
 		return (hash ^ (uint64_t)(field - alert_fields)) * 0x9e3779b97f4a7c15u;
-	return hash_more(hash, label, strlen(label) + 1); /* the NUL parts the label from its value */
+	/* The NUL parts the label from its value. */
+	return hash_more(hash, label, strlen(label) + 1);
 }
 
 static uint64_t hash_end(uint64_t hash, bool is_prefix)
@@ -159,14 +161,15 @@ static struct uses *uses_of(const struct index *index, const struct field *field
 	return &index->uses[field != NULL ? (size_t)(field - alert_fields) : alert_field_count];
 }
 
-static struct key *key_find(const struct index *index, uint64_t hash, const struct field *field, const char *label, bool is_prefix,
-    const char *text, size_t len)
+static struct key *key_find(const struct index *index, uint64_t hash, const struct field *field,
+    const char *label, bool is_prefix, const char *text, size_t len)
 {
 	struct key *key = index->slots[hash & (index->slot_count - 1)];
 
 	for (; key != NULL; key = key->next) {
-		if (key->hash == hash && key->is_prefix == is_prefix && key->field == field && key->len == len &&
-		    memcmp(key->text, text, len) == 0 && (field != NULL || strcmp(key->label, label) == 0))
+		if (key->hash == hash && key->is_prefix == is_prefix && key->field == field &&
+		    key->len == len && memcmp(key->text, text, len) == 0 &&
+		    (field != NULL || strcmp(key->label, label) == 0))
 			return key;
 	}
 	return NULL;
@@ -209,7 +212,8 @@ static void unuse(struct uses *uses, const struct key *key)
 		uses->lengths &= ~(1ull << (key->len - 1));
 }
 
-static struct key *key_add(struct index *index, uint64_t hash, const struct match *match, bool is_prefix, const char *text, size_t len)
+static struct key *key_add(struct index *index, uint64_t hash, const struct match *match,
+    bool is_prefix, const char *text, size_t len)
 {
 	struct key *key = xcalloc(1, sizeof(*key));
 
@@ -252,15 +256,20 @@ static void key_remove(struct index *index, struct key *key)
 }
 
 /* The key of one value of MATCH; with ADD it is made where it is missing. */
-static struct key *value_key(struct index *index, const struct match *match, const struct match_value *value, bool add)
+static struct key *value_key(
+    struct index *index, const struct match *match, const struct match_value *value, bool add)
 {
-	const size_t len = !value->is_glob ? strlen(value->text) :
-			   value->prefix_len < PREFIX_MAX ? value->prefix_len : PREFIX_MAX;
+	const size_t len = !value->is_glob                  ? strlen(value->text)
+			   : value->prefix_len < PREFIX_MAX ? value->prefix_len
+							    : PREFIX_MAX;
 	const uint64_t hash =
-	    hash_end(hash_more(hash_begin(index, match->field, match->name), value->text, len), value->is_glob);
-	struct key *key = key_find(index, hash, match->field, match->name, value->is_glob, value->text, len);
+	    hash_end(hash_more(hash_begin(index, match->field, match->name), value->text, len),
+		value->is_glob);
+	struct key *key =
+	    key_find(index, hash, match->field, match->name, value->is_glob, value->text, len);
 
-	return key != NULL || !add ? key : key_add(index, hash, match, value->is_glob, value->text, len);
+	return key != NULL || !add ? key
+				   : key_add(index, hash, match, value->is_glob, value->text, len);
 }
 
 /* ---- filing --------------------------------------------------------------------------------------------- */
@@ -291,13 +300,16 @@ static size_t crowd(struct index *index, const struct match *match, enum class c
 
 static void refer(struct indexed *item, struct key *key, struct list *list)
 {
-	item->filings = xreallocarray(item->filings, item->filing_count + 1, sizeof(*item->filings));
-	item->filings[item->filing_count++] = (struct filing){.key = key, .list = list, .at = list != NULL ? list->count : 0};
+	item->filings =
+	    xreallocarray(item->filings, item->filing_count + 1, sizeof(*item->filings));
+	item->filings[item->filing_count++] =
+	    (struct filing){.key = key, .list = list, .at = list != NULL ? list->count : 0};
 	if (key != NULL)
 		key->filings++;
 }
 
-static void file(struct indexed *item, struct key *key, struct list *list, const struct entry *guard)
+static void file(
+    struct indexed *item, struct key *key, struct list *list, const struct entry *guard)
 {
 	struct entry entry = *guard;
 
@@ -311,8 +323,8 @@ static void file(struct indexed *item, struct key *key, struct list *list, const
 	list->entries[list->count++] = entry;
 }
 
-static void file_under(struct index *index, struct indexed *item, const struct match *match, enum class class, enum role_of_list role,
-    const struct entry *guard)
+static void file_under(struct index *index, struct indexed *item, const struct match *match,
+    enum class class, enum role_of_list role, const struct entry *guard)
 {
 	if (match == NULL) {
 		file(item, NULL, &index->rest[class][role], guard);
@@ -330,7 +342,8 @@ static size_t bit_of(const struct key *key)
 	return (size_t)(key->hash >> 20) % GUARD_BITS;
 }
 
-static void set_guard(struct index *index, struct indexed *item, const struct match *match, struct entry *guard)
+static void set_guard(
+    struct index *index, struct indexed *item, const struct match *match, struct entry *guard)
 {
 	if (match == NULL || match->value_count > GUARD_KEYS)
 		return;
@@ -343,7 +356,8 @@ static void set_guard(struct index *index, struct indexed *item, const struct ma
 }
 
 /* The rarest indexable predicates of ITEM in CLASS, rarest first; NULL where there are fewer. */
-static void rank(struct index *index, const struct indexed *item, enum class class, const struct match *found[RANKED])
+static void rank(struct index *index, const struct indexed *item, enum class class,
+    const struct match *found[RANKED])
 {
 	const bool is_implied = item->is_bound && class == WITH_ACTOR;
 	size_t crowds[RANKED], count = 0;
@@ -435,7 +449,8 @@ static void hit(struct index *index, struct key *key)
 	index->hits[index->hit_count++] = key;
 }
 
-static void look_up(struct index *index, const struct field *field, const char *label, const char *value)
+static void look_up(
+    struct index *index, const struct field *field, const char *label, const char *value)
 {
 	const struct uses *uses = uses_of(index, field);
 	uint64_t lengths = uses->lengths, hash;
@@ -454,7 +469,8 @@ static void look_up(struct index *index, const struct field *field, const char *
 			break;
 		hash = hash_more(hash, value + done, prefix - done);
 		done = prefix;
-		hit(index, key_find(index, hash_end(hash, true), field, label, true, value, prefix));
+		hit(index,
+		    key_find(index, hash_end(hash, true), field, label, true, value, prefix));
 	}
 	if (uses->exact == 0)
 		return;
@@ -466,7 +482,8 @@ struct walk {
 	struct index *index;
 	bool (*each)(void *ctx, struct indexed *item, bool is_near);
 	void *ctx;
-	size_t left, left_to_pass; /* candidates that may still be looked at, entries that may be passed over */
+	size_t left,
+	    left_to_pass; /* candidates that may still be looked at, entries that may be passed over */
 };
 
 static bool has_bit(const struct index *index, uint16_t guard)
@@ -476,7 +493,8 @@ static bool has_bit(const struct index *index, uint16_t guard)
 
 static bool passes(const struct index *index, const struct entry *entry)
 {
-	return entry->guard[0] == 0 || has_bit(index, entry->guard[0]) || has_bit(index, entry->guard[1]);
+	return entry->guard[0] == 0 || has_bit(index, entry->guard[0]) ||
+	       has_bit(index, entry->guard[1]);
 }
 
 static bool walk_list(struct walk *walk, const struct list *list, bool is_near)
@@ -510,11 +528,15 @@ static bool walk_role(struct walk *walk, enum class class, enum role_of_list rol
 	return walk_list(walk, &index->rest[class][role], role == NEAR);
 }
 
-void index_walk(struct index *index, const struct alert *alert, bool (*each)(void *ctx, struct indexed *item, bool is_near),
-    void *ctx)
+void index_walk(struct index *index, const struct alert *alert,
+    bool (*each)(void *ctx, struct indexed *item, bool is_near), void *ctx)
 {
 	const enum class class = alert_has_actor(alert) ? WITH_ACTOR : WITHOUT_ACTOR;
-	struct walk walk = {.index = index, .each = each, .ctx = ctx, .left = INDEX_NEAR_MAX, .left_to_pass = PASSED_MAX};
+	struct walk walk = {.index = index,
+	    .each = each,
+	    .ctx = ctx,
+	    .left = INDEX_NEAR_MAX,
+	    .left_to_pass = PASSED_MAX};
 	char space[32];
 
 	index->stamp++;
@@ -523,7 +545,8 @@ void index_walk(struct index *index, const struct alert *alert, bool (*each)(voi
 		const struct uses *uses = &index->uses[i];
 
 		if (uses->exact != 0 || uses->lengths != 0)
-			look_up(index, &alert_fields[i], NULL, alert_value(alert, alert_fields[i].name, space));
+			look_up(index, &alert_fields[i], NULL,
+			    alert_value(alert, alert_fields[i].name, space));
 	}
 	for (size_t i = 0; i < alert->label_count; i++)
 		look_up(index, NULL, alert->labels[i].name, alert->labels[i].value);

@@ -16,14 +16,14 @@
 
 #include "config/match.h"
 
-#define INDEX_NEAR_MAX 1000 /* candidates that one alert is compared with only because they might be near misses */
+#define INDEX_NEAR_MAX 1000 /* candidates that might only be near misses, for one alert */
 
 /* One announcement as the index sees it. The caller owns it and keeps it in place while it is filed. */
 struct indexed {
-	struct matches said;  /* owned; ordered cheapest first by indexed_order() */
-	bool is_bound;        /* covers its author's own logins only */
-	struct match *actor;  /* owned; of those logins; NULL while bound: the author has none */
-	void *owner;          /* the caller's */
+	struct matches said; /* owned; ordered cheapest first by indexed_order() */
+	bool is_bound;       /* covers its author's own logins only */
+	struct match *actor; /* owned; of those logins; NULL while bound: the author has none */
+	void *owner;         /* the caller's */
 
 	struct filing *filings; /* the rest is the index's */
 	size_t filing_count;
@@ -35,11 +35,12 @@ void indexed_fini(struct indexed *item);
 
 /* How ALERT fits. */
 struct fit {
-	size_t failed;              /* matches that do not hold; counting ends at the limit that was given */
+	size_t failed; /* matches that do not hold; counting ends at the limit that was given */
 	const struct match *missed; /* the first of them, NULL: none */
-	bool actor_holds;           /* not bound, or the alert has no actor, or it is one of the author's */
+	bool actor_holds; /* not bound, or the alert has no actor, or it is one of the author's */
 };
-void indexed_fit(const struct indexed *item, const struct alert *alert, size_t limit, struct fit *fit);
+void indexed_fit(
+    const struct indexed *item, const struct alert *alert, size_t limit, struct fit *fit);
 bool alert_has_actor(const struct alert *alert);
 
 struct index;
@@ -53,7 +54,7 @@ void index_remove(struct index *index, struct indexed *item);
  * may fail in just one predicate (IS_NEAR true; at most INDEX_NEAR_MAX), until EACH says false. Items may fail in more: EACH asks
  * indexed_fit(). Nothing may be added or removed meanwhile.
  */
-void index_walk(struct index *index, const struct alert *alert, bool (*each)(void *ctx, struct indexed *item, bool is_near),
-    void *ctx);
+void index_walk(struct index *index, const struct alert *alert,
+    bool (*each)(void *ctx, struct indexed *item, bool is_near), void *ctx);
 
 #endif

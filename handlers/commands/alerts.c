@@ -44,7 +44,8 @@ static bool read_last(struct listing *listing, struct words *words, struct error
 }
 
 /* Reads what filters; MATCH gets texts that the caller frees. */
-static bool read_filters(struct listing *listing, struct words *words, char **match, size_t *count, struct error *err)
+static bool read_filters(
+    struct listing *listing, struct words *words, char **match, size_t *count, struct error *err)
 {
 	enum alert_status status;
 	const char *word;
@@ -57,7 +58,9 @@ static bool read_filters(struct listing *listing, struct words *words, char **ma
 			listing->query.status = (int)status;
 			words_next(words);
 		} else if (strpbrk(word, "=~") == NULL) {
-			return error_set(err, ERROR_USAGE, "alerts takes a status, matches and last 24h; try: %s", alerts_command.example);
+			return error_set(err, ERROR_USAGE,
+			    "alerts takes a status, matches and last 24h; try: %s",
+			    alerts_command.example);
 		} else if (*count == MATCH_MAX) {
 			return error_set(err, ERROR_USAGE, "at most %d matches", MATCH_MAX);
 		} else {
@@ -79,16 +82,19 @@ static void put_summary(const struct listing *listing, struct buf *answer)
 		for (size_t i = 0; i <= ALERT_CLAIMED; i++) {
 			if (listing->by_status[i] == 0)
 				continue;
-			buf_printf(answer, "%s%zu %s", separator, listing->by_status[i], alert_status_name((enum alert_status)i));
+			buf_printf(answer, "%s%zu %s", separator, listing->by_status[i],
+			    alert_status_name((enum alert_status)i));
 			separator = ", ";
 		}
 	}
 	if (listing->seen == COMMAND_SCAN_MAX)
-		buf_printf(answer, " (among the newest %d; narrow it with a status or `last 24h`)", COMMAND_SCAN_MAX);
+		buf_printf(answer, " (among the newest %d; narrow it with a status or `last 24h`)",
+		    COMMAND_SCAN_MAX);
 	buf_putc(answer, '\n');
 }
 
-static bool list_alerts(struct desk *desk, struct listing *listing, struct buf *answer, struct error *err)
+static bool list_alerts(
+    struct desk *desk, struct listing *listing, struct buf *answer, struct error *err)
 {
 	if (!storage_each_alert(desk->storage, &listing->query, list_one, listing, err))
 		return false;
@@ -99,12 +105,16 @@ static bool list_alerts(struct desk *desk, struct listing *listing, struct buf *
 	return true;
 }
 
-static bool alerts_run(struct desk *desk, const struct asked *asked, struct words *words, struct buf *answer, struct error *err)
+static bool alerts_run(struct desk *desk, const struct asked *asked, struct words *words,
+    struct buf *answer, struct error *err)
 {
 	struct listing listing = {
 	    .desk = desk,
 	    .asked = asked,
-	    .query = {.status = -1, .since = TIME_NONE, .until = TIME_NONE, .limit = COMMAND_SCAN_MAX},
+	    .query = {.status = -1,
+		.since = TIME_NONE,
+		.until = TIME_NONE,
+		.limit = COMMAND_SCAN_MAX},
 	};
 	char *match[MATCH_MAX];
 	struct buf lines;
@@ -113,7 +123,8 @@ static bool alerts_run(struct desk *desk, const struct asked *asked, struct word
 
 	buf_init(&lines, answer->max);
 	listing.lines = &lines;
-	ok = read_filters(&listing, words, match, &count, err) && matches_parse(match, count, &listing.matches, err) &&
+	ok = read_filters(&listing, words, match, &count, err) &&
+	     matches_parse(match, count, &listing.matches, err) &&
 	     list_alerts(desk, &listing, answer, err);
 	matches_fini(&listing.matches);
 	for (size_t i = 0; i < count; i++)

@@ -3,12 +3,14 @@
 #include "handlers/announcements.h"
 #include "handlers/commands_internal.h"
 
-static bool cancel_run(struct desk *desk, const struct asked *asked, struct words *words, struct buf *answer, struct error *err)
+static bool cancel_run(struct desk *desk, const struct asked *asked, struct words *words,
+    struct buf *answer, struct error *err)
 {
 	struct announcement *now;
 	int64_t id;
 
-	if (!command_announcement(words, &cancel_command, &id, err) || !command_is_over(words, &cancel_command, err) ||
+	if (!command_announcement(words, &cancel_command, &id, err) ||
+	    !command_is_over(words, &cancel_command, err) ||
 	    !announcement_cancel(desk, &asked->actor, id, &now, err))
 		return false;
 	buf_printf(answer, "*H%" PRId64 "* is cancelled; it had not begun.", id);

@@ -3,7 +3,8 @@
 #include "handlers/announcements.h"
 #include "handlers/commands_internal.h"
 
-static bool end_run(struct desk *desk, const struct asked *asked, struct words *words, struct buf *answer, struct error *err)
+static bool end_run(struct desk *desk, const struct asked *asked, struct words *words,
+    struct buf *answer, struct error *err)
 {
 	struct announcement *now;
 	int64_t id;
@@ -11,8 +12,9 @@ static bool end_run(struct desk *desk, const struct asked *asked, struct words *
 	if (!command_announcement(words, &end_command, &id, err) ||
 	    !announcement_end(desk, &asked->actor, id, command_reason(words), &now, err))
 		return false;
-	buf_printf(answer, "*H%" PRId64 "* is over: matched %" PRId64 " of %" PRId64 ", %" PRId64 " near miss%s.", id, now->matched,
-	    now->max, now->near_misses, now->near_misses == 1 ? "" : "es");
+	buf_printf(answer,
+	    "*H%" PRId64 "* is over: matched %" PRId64 " of %" PRId64 ", %" PRId64 " near miss%s.",
+	    id, now->matched, now->max, now->near_misses, now->near_misses == 1 ? "" : "es");
 	announcement_free(now);
 	return true;
 }

@@ -18,10 +18,12 @@ static bool read_target(struct words *words, struct buf *target, struct error *e
 	}
 	if (target->len == 0)
 		return error_set(err, ERROR_USAGE, "to whom? try: %s", escalate_command.example);
-	return buf_ok(target) || error_set(err, ERROR_USAGE, "that name is too long; try: %s", escalate_command.example);
+	return buf_ok(target) || error_set(err, ERROR_USAGE, "that name is too long; try: %s",
+				     escalate_command.example);
 }
 
-static bool escalate_run(struct desk *desk, const struct asked *asked, struct words *words, struct buf *answer, struct error *err)
+static bool escalate_run(struct desk *desk, const struct asked *asked, struct words *words,
+    struct buf *answer, struct error *err)
 {
 	struct alert_ids ids = {.count = 0};
 	struct buf target;
@@ -31,8 +33,8 @@ static bool escalate_run(struct desk *desk, const struct asked *asked, struct wo
 		return false;
 	buf_init(&target, TARGET_MAX);
 	ok = read_target(words, &target, err) &&
-	     command_act(desk, asked, &ids, "escalate", "Escalated", command_reason(words), target.len > 0 ? buf_text(&target) : NULL,
-		 answer, err);
+	     command_act(desk, asked, &ids, "escalate", "Escalated", command_reason(words),
+		 target.len > 0 ? buf_text(&target) : NULL, answer, err);
 	buf_fini(&target);
 	return ok;
 }

@@ -10,7 +10,7 @@
 #include "handlers/commands_internal.h"
 #include "handlers/slack_text.h"
 
-#define SHOWN_UNITS 60
+#define LOGIN_UNITS 60
 #define REASON_UNITS 300
 #define MATCH_UNITS 200
 
@@ -23,11 +23,6 @@ struct reading {
 	char *match[MATCH_MAX];
 };
 
-static int shown(const char *text)
-{
-	return (int)utf16_prefix(text, strlen(text), SHOWN_UNITS);
-}
-
 /* ---- the words that say when, how many and why ---------------------------------------------------------- */
 
 static bool read_for(struct reading *reading, struct error *err)
@@ -37,17 +32,20 @@ static bool read_for(struct reading *reading, struct error *err)
 	if (word == NULL)
 		return error_set(err, ERROR_USAGE, "for how long? try for 30m");
 	return duration_parse(word, &reading->request.for_s, err) &&
-	       (reading->request.for_s > 0 || error_set(err, ERROR_USAGE, "for no time at all? try for 30m"));
+	       (reading->request.for_s > 0 ||
+		   error_set(err, ERROR_USAGE, "for no time at all? try for 30m"));
 }
 
 static bool read_from(struct reading *reading, struct error *err)
 {
-	return command_time(reading->desk, reading->asked, reading->words, &reading->request.from, err);
+	return command_time(
+	    reading->desk, reading->asked, reading->words, &reading->request.from, err);
 }
 
 static bool read_until(struct reading *reading, struct error *err)
 {
-	return command_time(reading->desk, reading->asked, reading->words, &reading->request.until, err);
+	return command_time(
+	    reading->desk, reading->asked, reading->words, &reading->request.until, err);
 }
 
 static bool read_max(struct reading *reading, struct error *err)
@@ -59,7 +57,8 @@ static bool read_max(struct reading *reading, struct error *err)
 		reading->request.max = strtoll(word, NULL, 10);
 	if (reading->request.max > 0)
 		return true;
-	return error_set(err, ERROR_USAGE, "max is a number of alerts from 1 to %d; try max 4", ANNOUNCE_BUDGET_MAX);
+	return error_set(err, ERROR_USAGE, "max is a number of alerts from 1 to %d; try max 4",
+	    ANNOUNCE_BUDGET_MAX);
 }
 
 static bool read_dry(struct reading *reading, struct error *err)
@@ -125,7 +124,9 @@ static char *person_match(const struct reading *reading, const char *word, struc
 	if (match != NULL)
 		text = xstrdup(match->source);
 	else
-		error_set(err, ERROR_USAGE, "the login names of %.*s are not known here; try actor=LOGIN", shown(word), word);
+		error_set(err, ERROR_USAGE,
+		    "the login names of %.*s are not known here; try actor=LOGIN", command_shown(word),
+		    word);
 	match_free(match);
 	free(name);
 	return text;
@@ -136,13 +137,16 @@ static bool refuse_word(const char *word, struct error *err)
 	int64_t seconds;
 
 	if (duration_parse(word, &seconds, NULL))
-		return error_set(err, ERROR_USAGE, "\"%.*s\" alone says little; try for %.*s", shown(word), word, shown(word), word);
+		return error_set(err, ERROR_USAGE, "\"%.*s\" alone says little; try for %.*s",
+		    command_shown(word), word, command_shown(word), word);
 	for (size_t i = 0; i < KEYWORD_COUNT; i++) {
 		if (strlen(word) > 2 && text_distance(word, keywords[i].name) <= 2)
-			return error_set(err, ERROR_USAGE, "\"%.*s\" is not understood; try %s", shown(word), word, keywords[i].example);
+			return error_set(err, ERROR_USAGE, "\"%.*s\" is not understood; try %s",
+			    command_shown(word), word, keywords[i].example);
 	}
-	return error_set(err, ERROR_USAGE, "\"%.*s\" is no MATCH, which is field=value; try host=%.*s", shown(word), word, shown(word),
-	    word);
+	return error_set(err, ERROR_USAGE,
+	    "\"%.*s\" is no MATCH, which is field=value; try host=%.*s", command_shown(word), word,
+	    command_shown(word), word);
 }
 
 /* for=30m would be a label that no alert has. */
@@ -167,11 +171,13 @@ static bool read_match(struct reading *reading, struct error *err)
 	char *text;
 
 	if (reading->request.match_count == MATCH_MAX)
-		return error_set(err, ERROR_USAGE, "at most %d matches in one announcement", MATCH_MAX);
+		return error_set(
+		    err, ERROR_USAGE, "at most %d matches in one announcement", MATCH_MAX);
 	if (!is_person(word) && !has_operator(word))
 		return refuse_word(word, err);
 	if (keyword != NULL)
-		return error_set(err, ERROR_USAGE, "\"%.*s\" would be a label of that name; try %s", shown(word), word, keyword->example);
+		return error_set(err, ERROR_USAGE, "\"%.*s\" would be a label of that name; try %s",
+		    command_shown(word), word, keyword->example);
 	text = is_person(word) ? person_match(reading, word, err) : words_match(words, at);
 	if (text == NULL)
 		return false;
@@ -200,12 +206,13 @@ static void put_logins(const struct person_config *person, struct buf *answer)
 {
 	for (size_t i = 0; i < person->login_count; i++) {
 		buf_puts(answer, i > 0 ? ", " : "");
-		buf_put_mrkdwn(answer, person->logins[i], SHOWN_UNITS);
+		buf_put_mrkdwn(answer, person->logins[i], LOGIN_UNITS);
 	}
 }
 
 /* Whose alerts it covers, where it does not say so itself. */
-static void put_binding(const struct desk *desk, const struct announcement *made, struct buf *answer)
+static void put_binding(
+    const struct desk *desk, const struct announcement *made, struct buf *answer)
 {
 	const struct person_config *person;
 
@@ -213,7 +220,8 @@ static void put_binding(const struct desk *desk, const struct announcement *made
 		return;
 	if (person == NULL || person->login_count == 0) {
 		buf_puts(answer,
-		    "\nYour login names are not known here, so it covers only alerts that have no actor. Name one with "
+		    "\nYour login names are not known here, so it covers only alerts that have no "
+		    "actor. Name one with "
 		    "`actor=LOGIN`, or have yours added to the configuration's people.");
 		return;
 	}
@@ -222,7 +230,8 @@ static void put_binding(const struct desk *desk, const struct announcement *made
 	buf_puts(answer, ") and alerts that have no actor.");
 }
 
-static void put_made(const struct desk *desk, const struct asked *asked, const struct announcement *made, struct buf *answer)
+static void put_made(const struct desk *desk, const struct asked *asked,
+    const struct announcement *made, struct buf *answer)
 {
 	const char *status = announcement_status(made, desk->now), *zone = command_zone(asked);
 	char duration[32];
@@ -241,19 +250,22 @@ static void put_made(const struct desk *desk, const struct asked *asked, const s
 	    made->starts_at > desk->now ? made->starts_at : made->ends_at, zone, answer);
 	if (made->starts_at > desk->now)
 		command_put_time(desk, " until ", made->ends_at, zone, answer);
-	buf_printf(answer, " (%s), at most %" PRId64 " alert%s, because ", duration, made->max, made->max == 1 ? "" : "s");
+	buf_printf(answer, " (%s), at most %" PRId64 " alert%s, because ", duration, made->max,
+	    made->max == 1 ? "" : "s");
 	buf_put_mrkdwn(answer, made->because, REASON_UNITS);
 	buf_putc(answer, '.');
 	if (strcmp(status, "pending") == 0)
 		buf_puts(answer, "\nIt covers nothing until somebody else approves it.");
 	else
-		buf_printf(answer, "\nAlerts of severity %s%s still fire, unless somebody else approves it.",
+		buf_printf(answer,
+		    "\nAlerts of severity %s%s still fire, unless somebody else approves it.",
 		    severity_name(desk->config->policy.approval_from),
 		    desk->config->policy.approval_from < SEVERITY_CRITICAL ? " and above" : "");
 	put_binding(desk, made, answer);
 }
 
-static bool announce_it(struct desk *desk, struct reading *reading, struct buf *answer, struct error *err)
+static bool announce_it(
+    struct desk *desk, struct reading *reading, struct buf *answer, struct error *err)
 {
 	struct announcement *made;
 	bool is_again;
@@ -266,7 +278,8 @@ static bool announce_it(struct desk *desk, struct reading *reading, struct buf *
 	return true;
 }
 
-static bool expect_run(struct desk *desk, const struct asked *asked, struct words *words, struct buf *answer, struct error *err)
+static bool expect_run(struct desk *desk, const struct asked *asked, struct words *words,
+    struct buf *answer, struct error *err)
 {
 	struct reading reading = {
 	    .desk = desk,

@@ -3,7 +3,8 @@
 #include "handlers/announcements.h"
 #include "handlers/commands_internal.h"
 
-static bool extend_run(struct desk *desk, const struct asked *asked, struct words *words, struct buf *answer, struct error *err)
+static bool extend_run(struct desk *desk, const struct asked *asked, struct words *words,
+    struct buf *answer, struct error *err)
 {
 	struct announcement *now;
 	int64_t id, by_s;
@@ -12,7 +13,8 @@ static bool extend_run(struct desk *desk, const struct asked *asked, struct word
 		return false;
 	if (!words_take(words, "by"))
 		words_take(words, "for");
-	if (!command_duration(words, &extend_command, &by_s, err) || !command_is_over(words, &extend_command, err) ||
+	if (!command_duration(words, &extend_command, &by_s, err) ||
+	    !command_is_over(words, &extend_command, err) ||
 	    !announcement_extend(desk, &asked->actor, id, by_s, &now, err))
 		return false;
 	buf_printf(answer, "*H%" PRId64 "* now lasts", id);

@@ -8,12 +8,14 @@ static void put_all(struct buf *answer)
 		command_put_usage(commands[i], answer);
 		buf_putc(answer, '\n');
 	}
-	buf_puts(answer,
-	    "MATCH is `field=value`, `field!=value`, `field~regex` or `field!~regex`; values may hold `*` and `?`, lists are "
-	    "`host=web-1,web-2`, and `@alice` means that the actor is one of Alice's logins. In an alert's thread no id is needed.");
+	buf_puts(answer, "MATCH is `field=value`, `field!=value`, `field~regex` or `field!~regex`; "
+			 "values may hold `*` and `?`, lists are "
+			 "`host=web-1,web-2`, and `@alice` means that the actor is one of Alice's "
+			 "logins. In an alert's thread no id is needed.");
 }
 
-static bool help_run(struct desk *desk, const struct asked *asked, struct words *words, struct buf *answer, struct error *err)
+static bool help_run(struct desk *desk, const struct asked *asked, struct words *words,
+    struct buf *answer, struct error *err)
 {
 	const char *name = words_next(words);
 	const struct command *command = name != NULL ? command_find(name) : NULL;

@@ -57,7 +57,8 @@ static const struct kind *kind_find(const char *name)
 	return NULL;
 }
 
-static bool list_run(struct desk *desk, const struct asked *asked, struct words *words, struct buf *answer, struct error *err)
+static bool list_run(struct desk *desk, const struct asked *asked, struct words *words,
+    struct buf *answer, struct error *err)
 {
 	const char *word = words_next(words);
 	const struct kind *kind = kind_find(word);
@@ -65,7 +66,8 @@ static bool list_run(struct desk *desk, const struct asked *asked, struct words 
 	struct announcement_query query = {.state = -1};
 
 	if (kind == NULL)
-		return error_set(err, ERROR_USAGE, "list shows mine, all or ended ones; try list mine");
+		return error_set(
+		    err, ERROR_USAGE, "list shows mine, all or ended ones; try list mine");
 	if (!command_is_over(words, &list_command, err))
 		return false;
 	listing.only_over = kind->only_over;

@@ -1,7 +1,8 @@
 #include "config/base/text.h"
 #include "handlers/commands_internal.h"
 
-static bool note_run(struct desk *desk, const struct asked *asked, struct words *words, struct buf *answer, struct error *err)
+static bool note_run(struct desk *desk, const struct asked *asked, struct words *words,
+    struct buf *answer, struct error *err)
 {
 	struct alert_ids ids = {.count = 0};
 	const char *note;
@@ -10,7 +11,8 @@ static bool note_run(struct desk *desk, const struct asked *asked, struct words 
 		return false;
 	note = words_rest(words);
 	if (text_is_empty(note))
-		return error_set(err, ERROR_USAGE, "a note needs words; try: %s", note_command.example);
+		return error_set(
+		    err, ERROR_USAGE, "a note needs words; try: %s", note_command.example);
 	return command_act(desk, asked, &ids, "note", "Noted on", note, NULL, answer, err);
 }
 

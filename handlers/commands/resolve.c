@@ -1,6 +1,7 @@
 #include "handlers/commands_internal.h"
 
-static bool resolve_run(struct desk *desk, const struct asked *asked, struct words *words, struct buf *answer, struct error *err)
+static bool resolve_run(struct desk *desk, const struct asked *asked, struct words *words,
+    struct buf *answer, struct error *err)
 {
 	return command_act_on(desk, asked, words, &resolve_command, "Resolved", true, answer, err);
 }

@@ -47,7 +47,8 @@ static bool show_event(void *ctx, const struct event *event)
 	return true;
 }
 
-static bool show_events(struct desk *desk, const struct alert *alert, struct showing *showing, struct error *err)
+static bool show_events(
+    struct desk *desk, const struct alert *alert, struct showing *showing, struct error *err)
 {
 	if (!storage_each_event(desk->storage, alert->id, count_event, showing, err))
 		return false;
@@ -60,11 +61,12 @@ static bool show_events(struct desk *desk, const struct alert *alert, struct sho
 /* The line before says it. */
 static bool is_in_headline(const struct field *field)
 {
-	return strcmp(field->name, "title") == 0 || field->kind == FIELD_SEVERITY || field->kind == FIELD_STATUS ||
-	       field->kind == FIELD_NUMBER;
+	return strcmp(field->name, "title") == 0 || field->kind == FIELD_SEVERITY ||
+	       field->kind == FIELD_STATUS || field->kind == FIELD_NUMBER;
 }
 
-static void show_fields(const struct desk *desk, const struct alert *alert, const char *zone, struct buf *out)
+static void show_fields(
+    const struct desk *desk, const struct alert *alert, const char *zone, struct buf *out)
 {
 	char space[32];
 
@@ -79,7 +81,9 @@ static void show_fields(const struct desk *desk, const struct alert *alert, cons
 		if (field->kind == FIELD_TIME && time_parse_rfc3339(value, &at))
 			command_put_time(desk, "", at, zone, out);
 		else
-			buf_put_code(out, value, strcmp(field->name, "description") == 0 ? DESCRIPTION_UNITS : VALUE_UNITS);
+			buf_put_code(out, value,
+			    strcmp(field->name, "description") == 0 ? DESCRIPTION_UNITS
+								    : VALUE_UNITS);
 		buf_putc(out, '\n');
 	}
 	for (size_t i = 0; i < alert->label_count && i < LABELS_SHOWN; i++) {
@@ -105,7 +109,8 @@ static bool show_post(void *ctx, const struct post *post)
 }
 
 /* Which channel, which page, whose. */
-static bool show_where(struct desk *desk, const struct alert *alert, const char *zone, struct buf *out, struct error *err)
+static bool show_where(struct desk *desk, const struct alert *alert, const char *zone,
+    struct buf *out, struct error *err)
 {
 	struct showing posts = {.desk = desk, .out = out};
 	char subject[24];
@@ -143,24 +148,28 @@ static bool show_where(struct desk *desk, const struct alert *alert, const char 
 	return true;
 }
 
-static bool show_run(struct desk *desk, const struct asked *asked, struct words *words, struct buf *answer, struct error *err)
+static bool show_run(struct desk *desk, const struct asked *asked, struct words *words,
+    struct buf *answer, struct error *err)
 {
 	struct showing showing = {.desk = desk, .zone = command_zone(asked), .out = answer};
 	struct alert_ids ids = {.count = 0};
 	struct alert *alert;
 	bool ok;
 
-	if (!command_ids(asked, words, &show_command, &ids, err) || !command_is_over(words, &show_command, err))
+	if (!command_ids(asked, words, &show_command, &ids, err) ||
+	    !command_is_over(words, &show_command, err))
 		return false;
 	if (ids.count > 1)
-		return error_set(err, ERROR_USAGE, "one alert at a time; try: %s", show_command.example);
+		return error_set(
+		    err, ERROR_USAGE, "one alert at a time; try: %s", show_command.example);
 	alert = storage_alert(desk->storage, ids.list[0], err);
 	if (alert == NULL)
 		return false;
 	command_put_alert(desk, alert, showing.zone, answer);
 	buf_putc(answer, '\n');
 	show_fields(desk, alert, showing.zone, answer);
-	ok = show_where(desk, alert, showing.zone, answer, err) && show_events(desk, alert, &showing, err);
+	ok = show_where(desk, alert, showing.zone, answer, err) &&
+	     show_events(desk, alert, &showing, err);
 	alert_free(alert);
 	return ok;
 }

@@ -104,14 +104,17 @@ static double run(const struct desk *desk, const struct alert *alerts, size_t ki
 		}
 	}
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
-	return ((double)(end.tv_sec - begin.tv_sec) * 1e9 + (double)(end.tv_nsec - begin.tv_nsec)) / (ROUNDS * ALERTS);
+	return ((double)(end.tv_sec - begin.tv_sec) * 1e9 + (double)(end.tv_nsec - begin.tv_nsec)) /
+	       (ROUNDS * ALERTS);
 }
 
 int main(void)
 {
 	static const size_t sizes[] = {0, 1000, 10000, 100000};
 	static struct alert alerts[2][ALERTS];
-	struct config config = {.people = people, .person_count = PEOPLE, .policy = {.approval_from = SEVERITY_CRITICAL}};
+	struct config config = {.people = people,
+	    .person_count = PEOPLE,
+	    .policy = {.approval_from = SEVERITY_CRITICAL}};
 	struct desk desk = {.config = &config, .now = NOW};
 	size_t count = 0;
 
@@ -121,7 +124,8 @@ int main(void)
 		make_alert(&alerts[1][i], i, false);
 	}
 	desk.announcements = announcements_new();
-	printf("%-14s %22s %22s   expected, near, other actor (with an actor; without)\n", "announcements", "ns an alert, actor", "ns, no actor");
+	printf("%-14s %22s %22s   expected, near, other actor (with an actor; without)\n",
+	    "announcements", "ns an alert, actor", "ns, no actor");
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		size_t kinds[2][5] = {{0}, {0}};
 		double with, without;
@@ -130,8 +134,9 @@ int main(void)
 			put(&desk, count++);
 		with = run(&desk, alerts[0], kinds[0]);
 		without = run(&desk, alerts[1], kinds[1]);
-		printf("%-14zu %22.0f %22.0f   %zu %zu %zu; %zu %zu %zu\n", sizes[i], with, without, kinds[0][VERDICT_EXPECTED],
-		    kinds[0][VERDICT_NEAR_MISS], kinds[0][VERDICT_OTHER_ACTOR], kinds[1][VERDICT_EXPECTED],
+		printf("%-14zu %22.0f %22.0f   %zu %zu %zu; %zu %zu %zu\n", sizes[i], with, without,
+		    kinds[0][VERDICT_EXPECTED], kinds[0][VERDICT_NEAR_MISS],
+		    kinds[0][VERDICT_OTHER_ACTOR], kinds[1][VERDICT_EXPECTED],
 		    kinds[1][VERDICT_NEAR_MISS], kinds[1][VERDICT_OTHER_ACTOR]);
 	}
 	announcements_free(desk.announcements);

@@ -11,8 +11,10 @@ static const struct actor alice = {.who = "U0ALICE", .via = "slack", .from = "C1
 static const struct actor bob = {.who = "U0BOB", .via = "slack", .from = "C1"};
 static const struct actor eve = {.who = "U0EVE", .via = "slack", .from = "C1"};
 static const struct actor ci = {.who = "ci", .via = "api", .is_token = true, .may = MAY_ANNOUNCE};
-static const struct actor ops = {.who = "ops", .via = "api", .is_token = true, .may = MAY_ANNOUNCE | MAY_ANNOUNCE_FOR};
-static const struct actor reader = {.who = "reader", .via = "api", .is_token = true, .may = MAY_READ};
+static const struct actor ops = {
+    .who = "ops", .via = "api", .is_token = true, .may = MAY_ANNOUNCE | MAY_ANNOUNCE_FOR};
+static const struct actor reader = {
+    .who = "reader", .via = "api", .is_token = true, .may = MAY_READ};
 
 static const char strict_config[] =
     "slack: {app_token: xapp-1-test-000000, bot_token: xoxb-test-000000}\n"
@@ -55,8 +57,8 @@ struct given {
 	bool is_dry;
 };
 
-static bool try(struct desk_world *w, const struct actor *actor, const struct given *given, struct announcement **made, bool *again,
-    struct error *err)
+static bool try(struct desk_world *w, const struct actor *actor, const struct given *given,
+    struct announcement **made, bool *again, struct error *err)
 {
 	struct announce_request request = {
 	    .match = (char **)given->match,
@@ -72,7 +74,8 @@ static bool try(struct desk_world *w, const struct actor *actor, const struct gi
 	};
 	bool ok;
 
-	while (request.match_count < LENGTH(given->match) && given->match[request.match_count] != NULL)
+	while (
+	    request.match_count < LENGTH(given->match) && given->match[request.match_count] != NULL)
 		request.match_count++;
 	desk_world_begin(w);
 	ok = announce(w->desk, actor, &request, made, again, err);
@@ -81,7 +84,8 @@ static bool try(struct desk_world *w, const struct actor *actor, const struct gi
 	return ok;
 }
 
-static struct announcement *says(struct desk_world *w, const struct actor *actor, struct given given)
+static struct announcement *says(
+    struct desk_world *w, const struct actor *actor, struct given given)
 {
 	struct announcement *made;
 	struct error err = {0};
@@ -112,7 +116,8 @@ static void make_alert(struct alert *alert, const char *host, const char *rule, 
 	alert->received_at = alert->last_seen = NOON;
 }
 
-static struct verdict judged(const struct desk_world *w, const char *host, const char *rule, const char *actor)
+static struct verdict judged(
+    const struct desk_world *w, const char *host, const char *rule, const char *actor)
 {
 	struct verdict verdict;
 	struct alert alert;
@@ -180,7 +185,8 @@ static size_t audited(struct desk_world *w, const char *what, const char *subjec
 {
 	struct search search = {.first = what, .second = subject};
 
-	assert_true(storage_each_audit(w->storage, TIME_NONE, 0, 1000, search_audit, &search, NULL));
+	assert_true(
+	    storage_each_audit(w->storage, TIME_NONE, 0, 1000, search_audit, &search, NULL));
 	return search.count;
 }
 
@@ -188,7 +194,8 @@ static bool search_words(void *ctx, const struct word *word)
 {
 	struct search *search = ctx;
 
-	if (strcmp(word->subject, search->first) == 0 && word->body != NULL && strstr(word->body, search->second) != NULL)
+	if (strcmp(word->subject, search->first) == 0 && word->body != NULL &&
+	    strstr(word->body, search->second) != NULL)
 		search->count++;
 	return true;
 }
@@ -215,25 +222,37 @@ static void verdict__of_each_kind__is_told_apart(void **state)
 	    {"web-1", "sshd", "alice", VERDICT_EXPECTED, 0, ""},
 	    {"WEB-1", "sshd", "aliced", VERDICT_EXPECTED, 0, ""},
 	    {"web-1", "sshd", NULL, VERDICT_EXPECTED, 0, ""},
-	    {"web-1", "sshd", "mallory", VERDICT_OTHER_ACTOR, 1, "alice announced this, mallory did it"},
+	    {"web-1", "sshd", "mallory", VERDICT_OTHER_ACTOR, 1,
+		"alice announced this, mallory did it"},
 	    {"db-1", "sshd", "alice", VERDICT_NEAR_MISS, 1, "host: db-1 does not fit web-*"},
 	    {"db-1", "sshd", NULL, VERDICT_NEAR_MISS, 1, "host: db-1 does not fit web-*"},
 	    {"web-1", "chef", "alice", VERDICT_NEAR_MISS, 1, "rule: chef is not sshd"},
 	    {NULL, "sshd", "alice", VERDICT_NEAR_MISS, 1, "host: the alert has none"},
 	    {"db-1", "chef", "alice", VERDICT_UNEXPECTED, 0, ""},
 	    {"db-1", "sshd", "mallory", VERDICT_UNEXPECTED, 0, ""},
-	    {"web-\xE2\x80\x8B" "1", "sshd", "alice", VERDICT_NEAR_MISS, 1, "host: the value holds characters that cannot be seen or read"},
-	    {"web-1", "sshd", "ali\xE2\x80\x8B" "ce", VERDICT_OTHER_ACTOR, 1, "alice announced this, ali\xE2\x80\x8B" "ce did it"},
+	    {"web-\xE2\x80\x8B"
+	     "1",
+		"sshd", "alice", VERDICT_NEAR_MISS, 1,
+		"host: the value holds characters that cannot be seen or read"},
+	    {"web-1", "sshd",
+		"ali\xE2\x80\x8B"
+		"ce",
+		VERDICT_OTHER_ACTOR, 1,
+		"alice announced this, ali\xE2\x80\x8B"
+		"ce did it"},
 	};
 	struct desk_world *w = *state;
-	const int64_t id = announced(w, &alice, (struct given){.match = {"host=web-*", "rule=sshd"}});
+	const int64_t id =
+	    announced(w, &alice, (struct given){.match = {"host=web-*", "rule=sshd"}});
 
 	for (size_t i = 0; i < LENGTH(cases); i++) {
-		const struct verdict verdict = judged(w, cases[i].host, cases[i].rule, cases[i].actor);
+		const struct verdict verdict =
+		    judged(w, cases[i].host, cases[i].rule, cases[i].actor);
 
 		assert_int_equal(verdict.kind, cases[i].kind);
 		assert_int_equal(verdict.near_count, cases[i].near);
-		assert_int_equal(verdict.announcement, cases[i].kind == VERDICT_UNEXPECTED ? 0 : id);
+		assert_int_equal(
+		    verdict.announcement, cases[i].kind == VERDICT_UNEXPECTED ? 0 : id);
 		assert_string_equal(verdict.why, cases[i].why);
 	}
 }
@@ -292,8 +311,8 @@ static void token__named_like_a_login__is_not_that_person(void **state)
 static void window__before_within_and_after__covers_only_within(void **state)
 {
 	struct desk_world *w = *state;
-	const int64_t id =
-	    announced(w, &alice, (struct given){.match = {"host=web-1"}, .from = NOON + HOUR, .for_s = HOUR});
+	const int64_t id = announced(
+	    w, &alice, (struct given){.match = {"host=web-1"}, .from = NOON + HOUR, .for_s = HOUR});
 
 	assert_status(w, id, "scheduled");
 	assert_int_equal(judged(w, "web-1", "x", "alice").kind, VERDICT_UNEXPECTED);
@@ -347,7 +366,8 @@ static void never_suppress__what_is_announced__fires_all_the_same(void **state)
 	} cases[] = {
 	    {"sshd", NULL, VERDICT_EXPECTED},
 	    {"canary-1", NULL, VERDICT_NEVER},
-	    {"canary\xE2\x80\x8B-1", NULL, VERDICT_NEVER}, /* what cannot be compared is not let through */
+	    {"canary\xE2\x80\x8B-1", NULL,
+		VERDICT_NEVER}, /* what cannot be compared is not let through */
 	    {"iam-role", "prod", VERDICT_NEVER},
 	    {"iam-role", "dev", VERDICT_EXPECTED},
 	};
@@ -362,7 +382,8 @@ static void never_suppress__what_is_announced__fires_all_the_same(void **state)
 		alert.env = xstrdup(cases[i].env);
 		announcements_judge(w->desk, &alert, &verdict);
 		assert_int_equal(verdict.kind, cases[i].kind);
-		assert_string_equal(verdict.why, cases[i].kind == VERDICT_NEVER ? "announced, but never suppressed" : "");
+		assert_string_equal(verdict.why,
+		    cases[i].kind == VERDICT_NEVER ? "announced, but never suppressed" : "");
 		alert_fini(&alert);
 	}
 	assert_int_equal(judged(w, "db-1", "canary-1", "alice").kind, VERDICT_NEAR_MISS);
@@ -397,35 +418,45 @@ static void announcing__against_the_guard_rails__is_refused_with_the_nearest_for
 	} cases[] = {
 	    {&alice, {.match = {"host=web-1"}, .because = " \n"}, ERROR_REFUSED,
 		"an announcement needs a reason; try: expect host=web-1 because deploy"},
-	    {&alice, {.match = {"host=web-1"}, .because = reason}, ERROR_USAGE, "a reason has at most 1000 bytes"},
-	    {&alice, {.match = {NULL}}, ERROR_REFUSED, "say what to expect: at least one MATCH; try: expect host=web-* because deploy"},
-	    {&alice, {.match = {"host=*"}}, ERROR_REFUSED, "an announcement needs at least one match that says what it is about and is "
+	    {&alice, {.match = {"host=web-1"}, .because = reason}, ERROR_USAGE,
+		"a reason has at most 1000 bytes"},
+	    {&alice, {.match = {NULL}}, ERROR_REFUSED,
+		"say what to expect: at least one MATCH; try: expect host=web-* because deploy"},
+	    {&alice, {.match = {"host=*"}}, ERROR_REFUSED,
+		"an announcement needs at least one match that says what it is about and is "
 		"not * alone; try: expect host=web-* because deploy"},
-	    {&alice, {.match = {"host!=web-1", "rule~.*"}}, ERROR_REFUSED, "an announcement needs at least one match that says what it is "
+	    {&alice, {.match = {"host!=web-1", "rule~.*"}}, ERROR_REFUSED,
+		"an announcement needs at least one match that says what it is "
 		"about and is not * alone; try: expect host=web-* because deploy"},
 	    {&alice, {.match = {"host=web-1"}, .for_s = 5 * HOUR}, ERROR_REFUSED,
 		"at most 4h at a time; try: expect host=web-1 for 4h because deploy"},
-	    {&alice, {.match = {"rule=\"SSH login\""}, .for_s = 5 * HOUR, .max = 3, .because = "chef 7"}, ERROR_REFUSED,
+	    {&alice,
+		{.match = {"rule=\"SSH login\""}, .for_s = 5 * HOUR, .max = 3, .because = "chef 7"},
+		ERROR_REFUSED,
 		"at most 4h at a time; try: expect rule=\"SSH login\" for 4h max 3 because chef 7"},
 	    {&alice, {.match = {"host=web-1"}, .until = NOON + 4 * HOUR + 1}, ERROR_REFUSED,
 		"at most 4h at a time; try: expect host=web-1 for 4h because deploy"},
 	    {&alice, {.match = {"host=web-1"}, .max = ANNOUNCE_BUDGET_MAX + 1}, ERROR_REFUSED,
-		"max is a number of alerts from 1 to 10000; try: expect host=web-1 max 10000 because deploy"},
+		"max is a number of alerts from 1 to 10000; try: expect host=web-1 max 10000 "
+		"because deploy"},
 	    {&alice, {.match = {"host=web-1"}, .max = -1}, ERROR_REFUSED,
-		"max is a number of alerts from 1 to 10000; try: expect host=web-1 max 1 because deploy"},
+		"max is a number of alerts from 1 to 10000; try: expect host=web-1 max 1 because "
+		"deploy"},
 	    {&alice, {.match = {"host=web-1"}, .until = NOON}, ERROR_USAGE,
 		"that window ends before it begins, or is over already; try for 30m"},
-	    {&alice, {.match = {"host=web-1"}, .from = NOON + 2 * HOUR, .until = NOON + HOUR}, ERROR_USAGE,
-		"that window ends before it begins, or is over already; try for 30m"},
+	    {&alice, {.match = {"host=web-1"}, .from = NOON + 2 * HOUR, .until = NOON + HOUR},
+		ERROR_USAGE, "that window ends before it begins, or is over already; try for 30m"},
 	    {&alice, {.match = {"host=web-1"}, .from = NOON - HOUR, .for_s = HOUR}, ERROR_USAGE,
 		"that window ends before it begins, or is over already; try for 30m"},
-	    {&alice, {.match = {"host=web-1"}, .from = NOON + ANNOUNCE_AHEAD_MAX_S + 1}, ERROR_REFUSED,
-		"an announcement may begin at most 30 days ahead"},
+	    {&alice, {.match = {"host=web-1"}, .from = NOON + ANNOUNCE_AHEAD_MAX_S + 1},
+		ERROR_REFUSED, "an announcement may begin at most 30 days ahead"},
 	    {&alice, {.match = {"host=web-1"}, .until = NOON + HOUR, .for_s = 60}, ERROR_USAGE,
 		"say how long or until when, not both; try for 30m"},
-	    {&reader, {.match = {"host=web-1"}}, ERROR_FORBIDDEN, "the token reader may not announce; its may: needs announce"},
+	    {&reader, {.match = {"host=web-1"}}, ERROR_FORBIDDEN,
+		"the token reader may not announce; its may: needs announce"},
 	    {&ops, {.match = {"host=web-1"}, .author = "nobody"}, ERROR_REFUSED,
-		"nobody is known as nobody; name a Slack id, e-mail or login of the configuration's people"},
+		"nobody is known as nobody; name a Slack id, e-mail or login of the "
+		"configuration's people"},
 	};
 	struct desk_world *w = *state;
 	size_t refused = 0;
@@ -452,12 +483,15 @@ static void announcing__under_a_strict_policy__is_judged_by_it(void **state)
 		struct given given;
 		const char *said;
 	} cases[] = {
-	    {&bob, {.match = {"host=web-1", "rule=x"}}, "only announcers may announce (policy.announcers); ask one of them"},
+	    {&bob, {.match = {"host=web-1", "rule=x"}},
+		"only announcers may announce (policy.announcers); ask one of them"},
 	    {&alice, {.match = {"host=web-1"}},
-		"policy asks for at least 2 matches that say what it is about (host=…, rule=…), this has 1; "
+		"policy asks for at least 2 matches that say what it is about (host=…, rule=…), "
+		"this has 1; "
 		"try: expect host=web-* rule=sshd-* because deploy"},
 	    {&alice, {.match = {"host=web-1", "rule!=x", "actor=*"}},
-		"policy asks for at least 2 matches that say what it is about (host=…, rule=…), this has 1; "
+		"policy asks for at least 2 matches that say what it is about (host=…, rule=…), "
+		"this has 1; "
 		"try: expect host=web-* rule=sshd-* because deploy"},
 	    {&alice, {.match = {"host=web-1", "rule=x"}, .for_s = 2 * HOUR + 60},
 		"at most 2h at a time; try: expect host=web-1 rule=x for 2h because deploy"},
@@ -481,7 +515,11 @@ static void announcing__what_is_allowed__is_kept_and_told(void **state)
 {
 	struct desk_world *w = *state;
 	struct announcement *made = says(w, &alice,
-	    (struct given){.match = {"host=Web-1", "rule=\"SSH login\""}, .for_s = HOUR, .max = 4, .because = " deploy 7 ", .channel = "C0X"});
+	    (struct given){.match = {"host=Web-1", "rule=\"SSH login\""},
+		.for_s = HOUR,
+		.max = 4,
+		.because = " deploy 7 ",
+		.channel = "C0X"});
 	struct announcement *kept = stored(w, made->id);
 
 	assert_int_equal(kept->id, 1);
@@ -503,7 +541,8 @@ static void announcing__what_is_allowed__is_kept_and_told(void **state)
 static void dry_run__of_what_is_allowed__changes_nothing(void **state)
 {
 	struct desk_world *w = *state;
-	struct announcement *made = says(w, &alice, (struct given){.match = {"host=web-1"}, .is_dry = true});
+	struct announcement *made =
+	    says(w, &alice, (struct given){.match = {"host=web-1"}, .is_dry = true});
 
 	assert_int_equal(made->id, 0);
 	assert_int_equal(announcements_count(w->desk->announcements), 0);
@@ -551,8 +590,8 @@ static void author__named_by_a_token__is_who_it_may_name(void **state)
 	struct desk_world *w = *state;
 
 	for (size_t i = 0; i < LENGTH(cases); i++) {
-		struct announcement *made =
-		    says(w, cases[i].actor, (struct given){.match = {"host=web-1"}, .author = cases[i].author});
+		struct announcement *made = says(w, cases[i].actor,
+		    (struct given){.match = {"host=web-1"}, .author = cases[i].author});
 
 		assert_string_equal(made->author, cases[i].kept);
 		announcement_free(made);
@@ -575,7 +614,8 @@ static void channel__not_given__is_that_of_the_route_its_matches_take(void **sta
 
 	for (size_t i = 0; i < LENGTH(cases); i++) {
 		struct announcement *made = says(w, &alice,
-		    (struct given){.match = {cases[i].match[0], cases[i].match[1], cases[i].match[2]}});
+		    (struct given){
+			.match = {cases[i].match[0], cases[i].match[1], cases[i].match[2]}});
 
 		assert_string_equal(made->channel, cases[i].channel);
 		announcement_free(made);
@@ -591,8 +631,9 @@ static void approval__is_asked_for__at_odd_hours_and_for_high_severities(void **
 	} cases[] = {
 	    {NOON, 0, "rule=x", false},
 	    {NOON + 10 * HOUR, 0, "rule=x", true},
-	    {NOON + 10 * HOUR, NOON + 24 * HOUR, "rule=x", false}, /* asked for at night, for the day after */
-	    {NOON, NOON + 10 * HOUR, "rule=x", false},             /* asked for by day, for the night */
+	    {NOON + 10 * HOUR, NOON + 24 * HOUR, "rule=x",
+		false},                                /* asked for at night, for the day after */
+	    {NOON, NOON + 10 * HOUR, "rule=x", false}, /* asked for by day, for the night */
 	    {NOON, 0, "severity=high,critical", true},
 	    {NOON, 0, "severity=critical", true},
 	    {NOON, 0, "severity!=low,medium,info", true},
@@ -603,7 +644,8 @@ static void approval__is_asked_for__at_odd_hours_and_for_high_severities(void **
 	(void)state;
 	for (size_t i = 0; i < LENGTH(cases); i++) {
 		struct desk_world *w = desk_world_new(strict_config);
-		struct given given = {.match = {"host=web-1", "rule~x.*", cases[i].second}, .from = cases[i].from};
+		struct given given = {
+		    .match = {"host=web-1", "rule~x.*", cases[i].second}, .from = cases[i].from};
 		struct announcement *made;
 
 		w->desk->now = cases[i].now;
@@ -623,7 +665,8 @@ static void approval__is_asked_for__at_odd_hours_and_for_high_severities(void **
 static void budget__used_up__ends_it_loudly(void **state)
 {
 	struct desk_world *w = *state;
-	const int64_t id = announced(w, &alice, (struct given){.match = {"host=web-1", "rule=sshd"}, .max = 2});
+	const int64_t id =
+	    announced(w, &alice, (struct given){.match = {"host=web-1", "rule=sshd"}, .max = 2});
 	struct announcement *kept;
 	struct verdict verdict;
 
@@ -687,9 +730,12 @@ static void another_announcement__beside_a_broken_one__covers(void **state)
 static void tick__at_the_end_of_windows__ends_them_with_a_receipt(void **state)
 {
 	struct desk_world *w = *state;
-	const int64_t seen = announced(w, &alice, (struct given){.match = {"host=web-1"}, .for_s = 600});
-	const int64_t unseen = announced(w, &alice, (struct given){.match = {"host=web-2"}, .for_s = 600});
-	const int64_t later = announced(w, &alice, (struct given){.match = {"host=web-3"}, .for_s = 1200});
+	const int64_t seen =
+	    announced(w, &alice, (struct given){.match = {"host=web-1"}, .for_s = 600});
+	const int64_t unseen =
+	    announced(w, &alice, (struct given){.match = {"host=web-2"}, .for_s = 600});
+	const int64_t later =
+	    announced(w, &alice, (struct given){.match = {"host=web-3"}, .for_s = 1200});
 
 	counted(w, seen, true);
 	counted(w, seen, false);
@@ -713,7 +759,8 @@ static void tick__at_the_end_of_windows__ends_them_with_a_receipt(void **state)
 static void tick__at_a_begin__tells_it_once(void **state)
 {
 	struct desk_world *w = *state;
-	const int64_t id = announced(w, &alice, (struct given){.match = {"host=web-1"}, .from = NOON + HOUR, .for_s = HOUR});
+	const int64_t id = announced(
+	    w, &alice, (struct given){.match = {"host=web-1"}, .from = NOON + HOUR, .for_s = HOUR});
 
 	assert_int_equal(announcements_due_at(w->desk->announcements), NOON + HOUR);
 	ticks(w, NOON + HOUR);
@@ -728,7 +775,8 @@ static void tick__after_a_long_sleep__begins_and_ends_what_passed(void **state)
 {
 	struct desk_world *w = *state;
 	struct error err;
-	const int64_t id = announced(w, &alice, (struct given){.match = {"host=web-1"}, .from = NOON + HOUR, .for_s = HOUR});
+	const int64_t id = announced(
+	    w, &alice, (struct given){.match = {"host=web-1"}, .from = NOON + HOUR, .for_s = HOUR});
 
 	w->desk->now = NOON + 24 * HOUR;
 	assert_true(announcements_load(w->desk, &err));
@@ -760,8 +808,8 @@ static void tick__of_more_than_a_batch__ends_them_all_in_turn(void **state)
 
 enum change { EXTEND, END, CANCEL };
 
-static bool change(struct desk_world *w, const struct actor *actor, enum change what, int64_t id, int64_t by_s, struct announcement **now,
-    struct error *err)
+static bool change(struct desk_world *w, const struct actor *actor, enum change what, int64_t id,
+    int64_t by_s, struct announcement **now, struct error *err)
 {
 	bool ok;
 
@@ -787,12 +835,14 @@ static void change__of_an_announcement__is_allowed_or_refused_with_a_reason(void
 		const char *said; /* NULL: allowed */
 	} cases[] = {
 	    {&alice, EXTEND, 1, 1800, NULL},
-	    {&bob, EXTEND, 1, 1800, "only announcers may change H1 (policy.announcers); ask one of them"},
+	    {&bob, EXTEND, 1, 1800,
+		"only announcers may change H1 (policy.announcers); ask one of them"},
 	    {&alice, EXTEND, 1, 2 * HOUR, "at most 2h at a time; try: extend H1 1h30m"},
 	    {&alice, EXTEND, 1, 0, "say by how long; try: extend H1 30m"},
 	    {&alice, EXTEND, 1, -60, "say by how long; try: extend H1 30m"},
 	    {&alice, EXTEND, 2, 1800, NULL},
-	    {&alice, EXTEND, 3, 1800, "H3 is over already (ended: done); announce anew with expect"},
+	    {&alice, EXTEND, 3, 1800,
+		"H3 is over already (ended: done); announce anew with expect"},
 	    {&alice, EXTEND, 99, 1800, "there is no H99; list shows those that stand"},
 	    {&ci, EXTEND, 1, 600, "the token ci may change only what it announced"},
 	    {&ops, EXTEND, 1, 600, NULL},
@@ -817,13 +867,15 @@ static void change__of_an_announcement__is_allowed_or_refused_with_a_reason(void
 		bool ok;
 
 		announced(w, &alice, now);
-		announced(w, &alice, (struct given){.match = {"host=web-1", "rule=x"}, .from = NOON + HOUR});
+		announced(w, &alice,
+		    (struct given){.match = {"host=web-1", "rule=x"}, .from = NOON + HOUR});
 		announced(w, &alice, now);
 		assert_true(change(w, &alice, END, 3, 0, &changed, &err));
 		announcement_free(changed);
 		announced(w, &ci, now);
 
-		ok = change(w, cases[i].actor, cases[i].what, cases[i].id, cases[i].by_s, &changed, &err);
+		ok = change(
+		    w, cases[i].actor, cases[i].what, cases[i].id, cases[i].by_s, &changed, &err);
 		if (cases[i].said == NULL && !ok)
 			fail_msg("%zu: %s", i, err.text);
 		if (cases[i].said != NULL)
@@ -837,7 +889,8 @@ static void change__of_an_announcement__is_allowed_or_refused_with_a_reason(void
 static void extending__moves_the_end__in_the_cache_too(void **state)
 {
 	struct desk_world *w = *state;
-	const int64_t id = announced(w, &alice, (struct given){.match = {"host=web-1"}, .for_s = 600});
+	const int64_t id =
+	    announced(w, &alice, (struct given){.match = {"host=web-1"}, .for_s = 600});
 	struct announcement *now;
 	struct error err;
 
@@ -888,8 +941,11 @@ static void ending__because_of_the_budget__is_not_taken_for_broken(void **state)
 static void cache__after_an_undone_event__is_as_storage_is(void **state)
 {
 	struct desk_world *w = *state;
-	const struct announce_request request = {.match = (char *[]){"host=web-1"}, .match_count = 1, .from = TIME_NONE,
-	    .until = TIME_NONE, .because = "deploy"};
+	const struct announce_request request = {.match = (char *[]){"host=web-1"},
+	    .match_count = 1,
+	    .from = TIME_NONE,
+	    .until = TIME_NONE,
+	    .because = "deploy"};
 	struct announcement *made;
 	struct error err;
 	bool again;
@@ -915,7 +971,8 @@ static void why__names_the_nearest_first__and_what_kept_it(void **state)
 
 	announced(w, &alice, (struct given){.match = {"host=web-3", "rule=sshd"}});
 	announced(w, &alice, (struct given){.match = {"host=web-4", "rule=chef", "env=prod"}});
-	announced(w, &alice, (struct given){.match = {"host=web-3b", "rule=sshd"}, .from = NOON + HOUR});
+	announced(
+	    w, &alice, (struct given){.match = {"host=web-3b", "rule=sshd"}, .from = NOON + HOUR});
 	announced(w, &bob, (struct given){.match = {"host=web-3b", "rule=ssh*"}});
 	make_alert(&alert, "web-3b", "sshd", "alice");
 	buf_init(&out, 10000);
@@ -947,12 +1004,14 @@ static void why__with_nothing_announced__says_so(void **state)
 static void line__of_an_announcement__says_who_what_until_when_and_how_many(void **state)
 {
 	struct desk_world *w = *state;
-	struct announcement *made = says(w, &alice, (struct given){.match = {"host=web-*"}, .because = "<!channel> deploy"});
+	struct announcement *made = says(
+	    w, &alice, (struct given){.match = {"host=web-*"}, .because = "<!channel> deploy"});
 	struct buf out;
 
 	buf_init(&out, 10000);
 	announcement_line(w->desk, made, "Europe/Paris", &out);
-	assert_non_null(strstr(buf_text(&out), "<@U0ALICE>: `host=web-*` for 30m, until 13:30 CET, because "));
+	assert_non_null(
+	    strstr(buf_text(&out), "<@U0ALICE>: `host=web-*` for 30m, until 13:30 CET, because "));
 	assert_non_null(strstr(buf_text(&out), "deploy, seen 0 of 50"));
 	assert_null(strstr(buf_text(&out), "<!channel>"));
 	buf_fini(&out);

@@ -34,7 +34,8 @@ struct typing {
 	int64_t alert;
 	bool is_direct;
 };
-static const struct typing alice_types = {.who = "U0ALICE", .zone = "Europe/Paris", .channel = "C0SEC"};
+static const struct typing alice_types = {
+    .who = "U0ALICE", .zone = "Europe/Paris", .channel = "C0SEC"};
 
 /* What WHO types; the answer, which the caller frees. */
 static char *types_as(struct desk_world *w, struct typing typing, const char *text, bool *is_later)
@@ -86,7 +87,8 @@ static void assert_answer_has(struct desk_world *w, const char *text, const char
 	free(answer);
 }
 
-static int64_t fires(struct desk_world *w, const char *host, const char *rule, const char *actor, enum severity severity)
+static int64_t fires(struct desk_world *w, const char *host, const char *rule, const char *actor,
+    enum severity severity)
 {
 	struct alert *alert = alert_new();
 	struct error err = {0};
@@ -138,7 +140,8 @@ static void make_examples(struct desk_world *w)
 		assert_int_equal(fires(w, text, "sshd", "mallory", SEVERITY_HIGH), i);
 	}
 	for (int i = 1; i <= 17; i++) {
-		snprintf(text, sizeof(text), "expect host=h-%d %s because work", i, i == 17 ? "from tomorrow 10:00" : "");
+		snprintf(text, sizeof(text), "expect host=h-%d %s because work", i,
+		    i == 17 ? "from tomorrow 10:00" : "");
 		free(types(w, text));
 	}
 }
@@ -154,7 +157,8 @@ static void example__of_each_command__is_understood_and_done(void **state)
 		/* H17 must have begun to be ended. */
 		w->desk->now = strcmp(command->name, "end") == 0 ? NOON + 22 * 3600 + 60 : NOON;
 		answer = types(w, command->example);
-		if (strstr(answer, "try") != NULL || strstr(answer, "Try") != NULL || strstr(answer, "no command") != NULL)
+		if (strstr(answer, "try") != NULL || strstr(answer, "Try") != NULL ||
+		    strstr(answer, "no command") != NULL)
 			fail_msg("%s: %s", command->example, answer);
 		assert_true(text_prefix(command->example, command->name));
 		assert_true(text_prefix(command->usage, command->name));
@@ -185,17 +189,21 @@ static void nonsense__of_every_kind__gets_one_short_answer(void **state)
 	static const struct {
 		const char *text, *answer;
 	} cases[] = {
-	    {"", "*Say it before you do it.* Try `expect host=web-* for 30m max 4 because deploy 1.2.3`; `help` lists all commands."},
-	    {"  \t ", "*Say it before you do it.* Try `expect host=web-* for 30m max 4 because deploy 1.2.3`; `help` lists all commands."},
+	    {"", "*Say it before you do it.* Try `expect host=web-* for 30m max 4 because deploy "
+		 "1.2.3`; `help` lists all commands."},
+	    {"  \t ", "*Say it before you do it.* Try `expect host=web-* for 30m max 4 because "
+		      "deploy 1.2.3`; `help` lists all commands."},
 	    {"akc A1042", "`akc` is no command. Did you mean `ack`? Try `ack A1042 looking`."},
-	    {"EXPCT host=web-1", "`EXPCT` is no command. Did you mean `expect`? Try `expect host=web-* for 30m max 4 because deploy 1.2.3`."},
+	    {"EXPCT host=web-1", "`EXPCT` is no command. Did you mean `expect`? Try `expect "
+				 "host=web-* for 30m max 4 because deploy 1.2.3`."},
 	    {"frobnicate", "`frobnicate` is no command. `help` lists them all."},
 	    {"x", "`x` is no command. `help` lists them all."},
 	    {"<!channel> hello", "`@channel` is no command. `help` lists them all."},
 	    {"A1042", "What about A1042? Try `show A1042` or `ack A1042`."},
 	    {"h17", "What about H17? Try `extend H17 30m` or `end H17`."},
 	    {"host=web-1 because deploy",
-		"That is a match, and no command says what to do with it. Try `expect host=web-* for 30m max 4 because deploy 1.2.3`."},
+		"That is a match, and no command says what to do with it. Try `expect host=web-* "
+		"for 30m max 4 because deploy 1.2.3`."},
 	    {"ack rule=\"SSH", "a quote is opened and never closed: rule=\"SSH"},
 	    {"ack", "which alert? try: `ack A1042 looking`"},
 	    {"ack 1042", "\"1042\" is no alert's id; try: `ack A1042`"},
@@ -210,7 +218,8 @@ static void nonsense__of_every_kind__gets_one_short_answer(void **state)
 	    {"note A1042", "a note needs words; try: `note A1042 seen the same on web-4`"},
 	    {"escalate A1 to", "to whom? try: `escalate A1042 because the key is not ours`"},
 	    {"extend", "which announcement? list shows them; try: `extend H17 30m`"},
-	    {"extend A1 30m", "\"A1\" is no announcement's id; list shows them; try: `extend H17 30m`"},
+	    {"extend A1 30m",
+		"\"A1\" is no announcement's id; list shows them; try: `extend H17 30m`"},
 	    {"extend H17", "for how long? try: `extend H17 30m`"},
 	    {"extend H17 30m now", "\"now\" is more than extend takes; try: `extend H17 30m`"},
 	    {"extend H17 30m", "there is no H17; list shows those that stand"},
@@ -219,34 +228,51 @@ static void nonsense__of_every_kind__gets_one_short_answer(void **state)
 	    {"cancel H17 because", "\"because\" is more than cancel takes; try: `cancel H17`"},
 	    {"list some", "list shows mine, all or ended ones; try `list mine`"},
 	    {"list mine too", "\"too\" is more than list takes; try: `list mine`"},
-	    {"alerts some", "alerts takes a status, matches and last 24h; try: `alerts open host=web-* last 24h`"},
+	    {"alerts some", "alerts takes a status, matches and last 24h; try: `alerts open "
+			    "host=web-* last 24h`"},
 	    {"alerts last", "for how long? try: `alerts open host=web-* last 24h`"},
-	    {"expect", "say what to expect: at least one MATCH; try: `expect host=web-* because deploy`"},
-	    {"expect host=web-1", "an announcement needs a reason; try: `expect host=web-1 because deploy`"},
-	    {"expect web-1 because x", "\"web-1\" is no MATCH, which is field=value; try `host=web-1`"},
+	    {"expect",
+		"say what to expect: at least one MATCH; try: `expect host=web-* because deploy`"},
+	    {"expect host=web-1",
+		"an announcement needs a reason; try: `expect host=web-1 because deploy`"},
+	    {"expect web-1 because x",
+		"\"web-1\" is no MATCH, which is field=value; try `host=web-1`"},
 	    {"expect host=web-1 becuase x", "\"becuase\" is not understood; try `because deploy`"},
-	    {"expect host=web-1 untill 14:00 because x", "\"untill\" is not understood; try `until 14:00`"},
+	    {"expect host=web-1 untill 14:00 because x",
+		"\"untill\" is not understood; try `until 14:00`"},
 	    {"expect host=web-1 30m because x", "\"30m\" alone says little; try `for 30m`"},
 	    {"expect host=web-1 for because x", NULL},
 	    {"expect host=web-1 for 30 because x", NULL},
 	    {"expect host=web-1 for 0s because x", NULL},
 	    {"expect host=web-1 for", "for how long? try `for 30m`"},
-	    {"expect host=web-1 max 0 because x", "max is a number of alerts from 1 to 10000; try `max 4`"},
-	    {"expect host=web-1 max -1 because x", "max is a number of alerts from 1 to 10000; try `max 4`"},
-	    {"expect host=web-1 max 4.5 because x", "max is a number of alerts from 1 to 10000; try `max 4`"},
-	    {"expect host=web-1 max 99999999999999999999 because x", "max is a number of alerts from 1 to 10000; try `max 4`"},
+	    {"expect host=web-1 max 0 because x",
+		"max is a number of alerts from 1 to 10000; try `max 4`"},
+	    {"expect host=web-1 max -1 because x",
+		"max is a number of alerts from 1 to 10000; try `max 4`"},
+	    {"expect host=web-1 max 4.5 because x",
+		"max is a number of alerts from 1 to 10000; try `max 4`"},
+	    {"expect host=web-1 max 99999999999999999999 because x",
+		"max is a number of alerts from 1 to 10000; try `max 4`"},
 	    {"expect host=web-1 max", "max is a number of alerts from 1 to 10000; try `max 4`"},
 	    {"expect host=web-1 max 20000 because x",
-		"max is a number of alerts from 1 to 10000; try: `expect host=web-1 max 10000 because x`"},
-	    {"expect host=web-1 for=30m because x", "\"for=30m\" would be a label of that name; try `for 30m`"},
-	    {"expect host=web-1 max=4 because x", "\"max=4\" would be a label of that name; try `max 4`"},
-	    {"expect @mallory because x", "the login names of @mallory are not known here; try `actor=LOGIN`"},
-	    {"expect <@U0MALLORY|m> because x", "the login names of &lt;@U0MALLORY&gt; are not known here; try `actor=LOGIN`"},
+		"max is a number of alerts from 1 to 10000; try: `expect host=web-1 max 10000 "
+		"because x`"},
+	    {"expect host=web-1 for=30m because x",
+		"\"for=30m\" would be a label of that name; try `for 30m`"},
+	    {"expect host=web-1 max=4 because x",
+		"\"max=4\" would be a label of that name; try `max 4`"},
+	    {"expect @mallory because x",
+		"the login names of @mallory are not known here; try `actor=LOGIN`"},
+	    {"expect <@U0MALLORY|m> because x",
+		"the login names of &lt;@U0MALLORY&gt; are not known here; try `actor=LOGIN`"},
 	    {"expect host=web-1 until because x", NULL},
-	    {"expect host=web-1 until", "a time is missing; try `14:00, tomorrow 02:00` or `2026-03-02T18:45:00Z`"},
-	    {"expect host=web-1 for 5h because x", "at most 4h at a time; try: `expect host=web-1 for 4h because x`"},
-	    {"expect host=* because x", "an announcement needs at least one match that says what it is about and is not * alone; try: "
-		"`expect host=web-* because deploy`"},
+	    {"expect host=web-1 until",
+		"a time is missing; try `14:00, tomorrow 02:00` or `2026-03-02T18:45:00Z`"},
+	    {"expect host=web-1 for 5h because x",
+		"at most 4h at a time; try: `expect host=web-1 for 4h because x`"},
+	    {"expect host=* because x", "an announcement needs at least one match that says what "
+					"it is about and is not * alone; try: "
+					"`expect host=web-* because deploy`"},
 	    {"expect host~( because x", NULL},
 	};
 	struct desk_world *w = *state;
@@ -277,26 +303,38 @@ static void expect__in_every_form__announces_what_it_says(void **state)
 	} cases[] = {
 	    {"expect host=web-1 because deploy", {"host=web-1"}, NOON, NOON + 1800, 50, "deploy"},
 	    {"announce host=web-1 because deploy", {"host=web-1"}, NOON, NOON + 1800, 50, "deploy"},
-	    {"EXPECT host=web-1 FOR 1h30m MAX 4 BECAUSE Deploy", {"host=web-1"}, NOON, NOON + 5400, 4, "Deploy"},
+	    {"EXPECT host=web-1 FOR 1h30m MAX 4 BECAUSE Deploy", {"host=web-1"}, NOON, NOON + 5400,
+		4, "Deploy"},
 	    {"expect because deploy because it is", {NULL}, 0, 0, 0, NULL},
-	    {"expect max 4 for 1h host=web-1 rule=sshd because deploy", {"host=web-1", "rule=sshd"}, NOON, NOON + 3600, 4, "deploy"},
-	    {"expect host=web-1,web-2 because deploy", {"host=web-1,web-2"}, NOON, NOON + 1800, 50, "deploy"},
-	    {"expect rule=“SSH login” because it’s “planned”", {"rule=\"SSH login\""}, NOON, NOON + 1800, 50,
-		"it's \"planned\""},
+	    {"expect max 4 for 1h host=web-1 rule=sshd because deploy", {"host=web-1", "rule=sshd"},
+		NOON, NOON + 3600, 4, "deploy"},
+	    {"expect host=web-1,web-2 because deploy", {"host=web-1,web-2"}, NOON, NOON + 1800, 50,
+		"deploy"},
+	    {"expect rule=“SSH login” because it’s “planned”", {"rule=\"SSH login\""}, NOON,
+		NOON + 1800, 50, "it's \"planned\""},
 	    {"expect rule=\"a, b\" because x", {"rule=\"a, b\""}, NOON, NOON + 1800, 50, "x"},
-	    {"expect host=web-1 for \"30m\" because \"deploy 7\"", {"host=web-1"}, NOON, NOON + 1800, 50, "deploy 7"},
-	    {"expect host=web-1 @alice because x", {"host=web-1", "actor=alice,aliced"}, NOON, NOON + 1800, 50, "x"},
+	    {"expect host=web-1 for \"30m\" because \"deploy 7\"", {"host=web-1"}, NOON,
+		NOON + 1800, 50, "deploy 7"},
+	    {"expect host=web-1 @alice because x", {"host=web-1", "actor=alice,aliced"}, NOON,
+		NOON + 1800, 50, "x"},
 	    {"expect <@U0BOB|bob> because x", {"actor=bob"}, NOON, NOON + 1800, 50, "x"},
-	    {"expect <mailto:alice@example.com|alice@example.com> because x", {"actor=alice,aliced"}, NOON, NOON + 1800, 50, "x"},
-	    {"expect host=<http://web-3|web-3> because a &amp; b", {"host=web-3"}, NOON, NOON + 1800, 50, "a & b"},
-	    {"expect instance=web-3 alertname~ssh.* because x", {"host=web-3", "rule~ssh.*"}, NOON, NOON + 1800, 50, "x"},
+	    {"expect <mailto:alice@example.com|alice@example.com> because x",
+		{"actor=alice,aliced"}, NOON, NOON + 1800, 50, "x"},
+	    {"expect host=<http://web-3|web-3> because a &amp; b", {"host=web-3"}, NOON,
+		NOON + 1800, 50, "a & b"},
+	    {"expect instance=web-3 alertname~ssh.* because x", {"host=web-3", "rule~ssh.*"}, NOON,
+		NOON + 1800, 50, "x"},
 	    {"expect actor=root@corp because x", {"actor=root@corp"}, NOON, NOON + 1800, 50, "x"},
 	    /* NOON is 13:00 in Paris. */
 	    {"expect host=web-1 until 14:00 because x", {"host=web-1"}, NOON, NOON + 3600, 50, "x"},
-	    {"expect host=web-1 from 14:00 until 15:00 because x", {"host=web-1"}, NOON + 3600, NOON + 7200, 50, "x"},
-	    {"expect host=web-1 from tomorrow 02:00 for 1h because x", {"host=web-1"}, NOON + 13 * 3600, NOON + 14 * 3600, 50, "x"},
-	    {"expect host=web-1 from Tomorrow 02:00 because x", {"host=web-1"}, NOON + 13 * 3600, NOON + 13 * 3600 + 1800, 50, "x"},
-	    {"expect host=web-1 until 2026-03-02T12:10:00Z because x", {"host=web-1"}, NOON, NOON + 600, 50, "x"},
+	    {"expect host=web-1 from 14:00 until 15:00 because x", {"host=web-1"}, NOON + 3600,
+		NOON + 7200, 50, "x"},
+	    {"expect host=web-1 from tomorrow 02:00 for 1h because x", {"host=web-1"},
+		NOON + 13 * 3600, NOON + 14 * 3600, 50, "x"},
+	    {"expect host=web-1 from Tomorrow 02:00 because x", {"host=web-1"}, NOON + 13 * 3600,
+		NOON + 13 * 3600 + 1800, 50, "x"},
+	    {"expect host=web-1 until 2026-03-02T12:10:00Z because x", {"host=web-1"}, NOON,
+		NOON + 600, 50, "x"},
 	};
 
 	(void)state;
@@ -336,23 +374,28 @@ static void expect__answers__with_the_absolute_end_and_whom_it_covers(void **sta
 	char *answer;
 
 	assert_answer(w, "expect host=web-* for 30m max 4 because deploy",
-	    "*H1* is active: `host=web-*`, until 13:30 CET (30m), at most 4 alerts, because deploy.\n"
+	    "*H1* is active: `host=web-*`, until 13:30 CET (30m), at most 4 alerts, because "
+	    "deploy.\n"
 	    "Alerts of severity critical still fire, unless somebody else approves it.\n"
 	    "It covers only your own logins (alice, aliced) and alerts that have no actor.");
 	assert_answer(w, "expect host=web-* @bob from tomorrow 02:00 max 1 because deploy",
-	    "*H2* is scheduled: `host=web-*` `actor=bob` from Tue 3 Mar 02:00 CET until Tue 3 Mar 02:30 CET (30m), at most 1 alert, "
+	    "*H2* is scheduled: `host=web-*` `actor=bob` from Tue 3 Mar 02:00 CET until Tue 3 Mar "
+	    "02:30 CET (30m), at most 1 alert, "
 	    "because deploy.\n"
 	    "Alerts of severity critical still fire, unless somebody else approves it.");
 	assert_answer(w, "expect severity=critical host=x @bob because deploy",
-	    "*H3* is pending: `severity=critical` `host=x` `actor=bob`, until 13:30 CET (30m), at most 50 alerts, because deploy.\n"
+	    "*H3* is pending: `severity=critical` `host=x` `actor=bob`, until 13:30 CET (30m), at "
+	    "most 50 alerts, because deploy.\n"
 	    "It covers nothing until somebody else approves it.");
 	assert_answer(w, "expect host=web-* actor=x dry because deploy",
-	    "Dry run, nothing is announced. It would be active: `host=web-*` `actor=x`, until 13:30 CET (30m), at most 50 alerts, "
+	    "Dry run, nothing is announced. It would be active: `host=web-*` `actor=x`, until "
+	    "13:30 CET (30m), at most 50 alerts, "
 	    "because deploy.\n"
 	    "Alerts of severity critical still fire, unless somebody else approves it.");
 	assert_int_equal(announcements_count(w->desk->announcements), 3);
 
-	answer = types_as(w, (struct typing){.who = "U0EVE", .channel = "D0EVE", .is_direct = true}, "expect host=web-1 because x", &is_later);
+	answer = types_as(w, (struct typing){.who = "U0EVE", .channel = "D0EVE", .is_direct = true},
+	    "expect host=web-1 because x", &is_later);
 	assert_non_null(strstr(answer, "until 12:30 UTC"));
 	assert_non_null(strstr(answer, "Your login names are not known here"));
 	free(answer);
@@ -376,12 +419,15 @@ static void announcements__listed_extended_and_ended__are_named(void **state)
 	assert_answer(w, "list ended", "No announcement is over yet.");
 	free(types(w, "expect host=web-1 because deploy"));
 	free(types(w, "expect host=web-2 from 15:00 because later"));
-	free(types_as(w, (struct typing){.who = "U0BOB", .channel = "C1", .zone = "UTC"}, "expect host=web-3 because bobs", &is_later));
+	free(types_as(w, (struct typing){.who = "U0BOB", .channel = "C1", .zone = "UTC"},
+	    "expect host=web-3 because bobs", &is_later));
 	fires(w, "web-1", "sshd", "alice", SEVERITY_LOW);
 
 	assert_answer(w, "list mine",
-	    "*H2* scheduled · <@U0ALICE>: `host=web-2` from 15:00 CET for 30m, until 15:30 CET, because later, seen 0 of 50\n"
-	    "*H1* active · <@U0ALICE>: `host=web-1` for 30m, until 13:30 CET, because deploy, seen 1 of 50\n");
+	    "*H2* scheduled · <@U0ALICE>: `host=web-2` from 15:00 CET for 30m, until 15:30 CET, "
+	    "because later, seen 0 of 50\n"
+	    "*H1* active · <@U0ALICE>: `host=web-1` for 30m, until 13:30 CET, because deploy, seen "
+	    "1 of 50\n");
 	assert_answer_has(w, "list", "*H3* active · <@U0BOB>: `host=web-3`");
 	assert_answer(w, "extend h1 30m", "*H1* now lasts until 14:00 CET.");
 	assert_answer(w, "extend H1 by 30m", "*H1* now lasts until 14:30 CET.");
@@ -389,7 +435,8 @@ static void announcements__listed_extended_and_ended__are_named(void **state)
 	assert_answer(w, "end H2", "H2 has not begun; try: `cancel H2`");
 	assert_answer(w, "cancel H1", "H1 has begun; try: `end H1`");
 	assert_answer(w, "cancel H2", "*H2* is cancelled; it had not begun.");
-	assert_answer(w, "end H1 because it is deployed", "*H1* is over: matched 1 of 50, 0 near misses.");
+	assert_answer(
+	    w, "end H1 because it is deployed", "*H1* is over: matched 1 of 50, 0 near misses.");
 	assert_answer(w, "end H1", "H1 is over already (ended: it is deployed)");
 	answer = types(w, "list ended");
 	assert_non_null(strstr(answer, "*H2* cancelled"));
@@ -418,18 +465,22 @@ static void ack_and_resolve__of_many__answer_for_each(void **state)
 	assert_answer(w, "ack A1 a2, A3 A1 looking", "Acked A1, A2, A3.\n");
 	assert_alert(w, 2, ALERT_ACKED);
 	assert_answer(w, "ack A1,A4,A99",
-	    "Acked A4.\nA1 is already acked by <@U0ALICE> just now.\nThere is no A99; `alerts` lists those there are.\n");
+	    "Acked A4.\nA1 is already acked by <@U0ALICE> just now.\nThere is no A99; `alerts` "
+	    "lists those there are.\n");
 	assert_answer(w, "resolve mine because chef run, as planned", "Resolved A4, A3, A2, A1.\n");
 	assert_alert(w, 3, ALERT_RESOLVED);
 	assert_answer(w, "resolve A1", "A1 is already resolved by <@U0ALICE> just now.\n");
 
 	/* In an alert's thread no id is needed, and all that is said is the note. */
-	answer = types_as(w, (struct typing){.who = "U0BOB", .channel = "C1", .zone = "UTC", .alert = 5}, "resolve chef run, as planned",
-	    &is_later);
+	answer =
+	    types_as(w, (struct typing){.who = "U0BOB", .channel = "C1", .zone = "UTC", .alert = 5},
+		"resolve chef run, as planned", &is_later);
 	assert_string_equal(answer, "Resolved A5.\n");
 	free(answer);
 	assert_alert(w, 5, ALERT_RESOLVED);
-	answer = types_as(w, (struct typing){.who = "U0BOB", .channel = "C1", .zone = "UTC", .alert = 5}, "show", &is_later);
+	answer =
+	    types_as(w, (struct typing){.who = "U0BOB", .channel = "C1", .zone = "UTC", .alert = 5},
+		"show", &is_later);
 	assert_non_null(strstr(answer, "resolved by <@U0BOB> (slack): chef run, as planned"));
 	free(answer);
 	assert_answer(w, "note A6 it's 5\" off", "Noted on A6.\n");
@@ -453,9 +504,12 @@ static void alerts__are_listed__by_status_match_and_age(void **state)
 	    "2 alerts: 1 open, 1 acked\n"
 	    "*A2* LOW open · chef on db-1 · db-1 · 14:00 CET\n"
 	    "*A1* HIGH acked · sshd on web-1 · web-1 · mallory · 13:00 CET\n");
-	assert_answer(w, "alerts open", "1 alert: 1 open\n*A2* LOW open · chef on db-1 · db-1 · 14:00 CET\n");
-	assert_answer(w, "alerts host=web-* actor=mallory", "1 alert: 1 acked\n*A1* HIGH acked · sshd on web-1 · web-1 · mallory · 13:00 CET\n");
-	assert_answer(w, "alerts last 30m", "1 alert: 1 open\n*A2* LOW open · chef on db-1 · db-1 · 14:00 CET\n");
+	assert_answer(
+	    w, "alerts open", "1 alert: 1 open\n*A2* LOW open · chef on db-1 · db-1 · 14:00 CET\n");
+	assert_answer(w, "alerts host=web-* actor=mallory",
+	    "1 alert: 1 acked\n*A1* HIGH acked · sshd on web-1 · web-1 · mallory · 13:00 CET\n");
+	assert_answer(w, "alerts last 30m",
+	    "1 alert: 1 open\n*A2* LOW open · chef on db-1 · db-1 · 14:00 CET\n");
 	assert_answer(w, "alerts resolved", "No such alert.\n");
 	for (int i = 0; i < 30; i++) {
 		snprintf(host, sizeof(host), "h-%d", i);
@@ -535,7 +589,9 @@ static void roles__are_asked_for__by_each_command(void **state)
 
 		free(types(w, "expect host=web-9 because first"));
 		fires(w, "web-1", "sshd", "mallory", SEVERITY_HIGH);
-		answer = types_as(w, (struct typing){.who = cases[i].who, .channel = "C1", .zone = "UTC"}, cases[i].text, &is_later);
+		answer = types_as(w,
+		    (struct typing){.who = cases[i].who, .channel = "C1", .zone = "UTC"},
+		    cases[i].text, &is_later);
 		if ((strstr(answer, "(policy.") == NULL) != cases[i].may)
 			fail_msg("%s: %s", cases[i].text, answer);
 		free(answer);
@@ -569,7 +625,8 @@ static struct kept words_of(struct desk_world *w, const char *kind)
 
 static void clock_time__of_an_unknown_zone__waits_for_the_profile(void **state)
 {
-	const struct profile profile = {.slack = "U0EVE", .name = "eve", .timezone = "America/New_York", .fetched_at = NOON};
+	const struct profile profile = {
+	    .slack = "U0EVE", .name = "eve", .timezone = "America/New_York", .fetched_at = NOON};
 	const struct typing eve = {.who = "U0EVE", .channel = "C1"};
 	struct desk_world *w = *state;
 	struct announcement *made;
@@ -622,7 +679,8 @@ static void clock_time__when_no_profile_comes__is_taken_as_utc(void **state)
 
 static void command_that_waited__and_cannot_be_read__does_nothing(void **state)
 {
-	static const char *const cases[] = {"{}", "[]", "null", "{\"who\":\"U1\"}", "{\"who\":1,\"via\":\"slack\",\"text\":\"list\"}"};
+	static const char *const cases[] = {"{}", "[]", "null", "{\"who\":\"U1\"}",
+	    "{\"who\":1,\"via\":\"slack\",\"text\":\"list\"}"};
 	struct desk_world *w = *state;
 	struct error err = {0};
 
@@ -642,8 +700,8 @@ static void rfc3339_time__of_an_unknown_zone__is_answered_at_once(void **state)
 {
 	struct desk_world *w = *state;
 	bool is_later;
-	char *answer = types_as(w, (struct typing){.who = "U0EVE", .channel = "C1"}, "expect host=web-1 until 2026-03-02T13:00:00Z because x",
-	    &is_later);
+	char *answer = types_as(w, (struct typing){.who = "U0EVE", .channel = "C1"},
+	    "expect host=web-1 until 2026-03-02T13:00:00Z because x", &is_later);
 
 	assert_false(is_later);
 	assert_non_null(strstr(answer, "until 13:00 UTC"));

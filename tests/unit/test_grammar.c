@@ -55,7 +55,8 @@ static void words__of_every_shape__are_split_at_blanks(void **state)
 
 static void words__that_cannot_be_read__are_refused(void **state)
 {
-	char *many = xcalloc(2 * COMMAND_WORDS_MAX + 3, 1), *longer = xcalloc(COMMAND_TEXT_MAX + 2, 1);
+	char *many = xcalloc(2 * COMMAND_WORDS_MAX + 3, 1),
+	     *longer = xcalloc(COMMAND_TEXT_MAX + 2, 1);
 	const struct {
 		const char *text, *said;
 	} cases[] = {

@@ -24,7 +24,8 @@ static size_t roll(size_t sides)
 
 #define PICK(list) (list[roll(sizeof(list) / sizeof((list)[0]))])
 
-static const char *const hosts[] = {"web-1", "web-2", "WEB-3", "web-3.example.com", "db-1", "db-12", "d", "web-3."};
+static const char *const hosts[] = {
+    "web-1", "web-2", "WEB-3", "web-3.example.com", "db-1", "db-12", "d", "web-3."};
 static const char *const rules[] = {"sshd", "ssh-login", "ssh", "chef run", "port-scan"};
 static const char *const actors[] = {"alice", "aliced", "bob", "mallory", "deploy"};
 static const char *const ips[] = {"10.0.0.1", "10.0.0.2", "2001:db8::1", "2001:DB8:0::1"};
@@ -32,12 +33,47 @@ static const char *const teams[] = {"red", "reddish", "blue"};
 static const char *const severities[] = {"info", "low", "medium", "high", "critical"};
 /* Every kind of predicate: equalities, lists, globs with and without a literal prefix, what is no equality, labels, long prefixes. */
 static const char *const texts[] = {
-    "host=web-1", "host=WEB-2", "host=web-3", "host=db-1,db-12", "host=web-*", "host=w*", "host=*1", "host=?eb-1", "host=web-?",
-    "host!=web-1", "host~web-.*", "host!~db.*", "host=*", "host=web-1,web-*", "host=d,web-3.example.com", "rule=sshd",
-    "rule=ssh-*", "rule=ssh*", "rule=\"chef run\"", "rule=\"chef *\"", "rule!=sshd", "rule=*scan", "rule=sshd,port-*",
-    "actor=alice", "actor=bob,mallory", "actor=al*", "actor!=alice", "actor~(alice|bob)", "ip=10.0.0.1", "ip=10.0.*",
-    "ip=2001:db8::1", "team=red", "team=red*", "team!=blue", "team=blue,red", "other=1", "other!=1", "severity=high,critical",
-    "severity=c*", "env=prod", "env!=prod",
+    "host=web-1",
+    "host=WEB-2",
+    "host=web-3",
+    "host=db-1,db-12",
+    "host=web-*",
+    "host=w*",
+    "host=*1",
+    "host=?eb-1",
+    "host=web-?",
+    "host!=web-1",
+    "host~web-.*",
+    "host!~db.*",
+    "host=*",
+    "host=web-1,web-*",
+    "host=d,web-3.example.com",
+    "rule=sshd",
+    "rule=ssh-*",
+    "rule=ssh*",
+    "rule=\"chef run\"",
+    "rule=\"chef *\"",
+    "rule!=sshd",
+    "rule=*scan",
+    "rule=sshd,port-*",
+    "actor=alice",
+    "actor=bob,mallory",
+    "actor=al*",
+    "actor!=alice",
+    "actor~(alice|bob)",
+    "ip=10.0.0.1",
+    "ip=10.0.*",
+    "ip=2001:db8::1",
+    "team=red",
+    "team=red*",
+    "team!=blue",
+    "team=blue,red",
+    "other=1",
+    "other!=1",
+    "severity=high,critical",
+    "severity=c*",
+    "env=prod",
+    "env!=prod",
     "host=averyveryveryveryveryveryveryveryveryveryveryveryverylonghostname-that-goes-on-1*",
 };
 static char *const logins_alice[] = {"alice", "aliced"};
@@ -58,7 +94,8 @@ static struct indexed *random_item(void)
 		free(list[i]);
 	item->is_bound = roll(3) > 0;
 	if (item->is_bound && roll(4) > 0)
-		item->actor = roll(2) > 0 ? match_actor(logins_alice, 2) : match_actor(logins_bob, 1);
+		item->actor =
+		    roll(2) > 0 ? match_actor(logins_alice, 2) : match_actor(logins_bob, 1);
 	indexed_order(item);
 	return item;
 }
@@ -74,12 +111,15 @@ static void random_alert(struct alert *alert)
 	alert_init(alert);
 	alert->title = xstrdup("something");
 	if (roll(8) > 0)
-		alert->host = xstrdup(roll(10) > 0 ? PICK(hosts) :
-						     "averyveryveryveryveryveryveryveryveryveryveryveryverylonghostname-that-goes-on-12");
+		alert->host = xstrdup(roll(10) > 0 ? PICK(hosts)
+						   : "averyveryveryveryveryveryveryveryveryveryvery"
+						     "veryverylonghostname-that-goes-on-12");
 	if (roll(8) > 0)
 		alert->rule = xstrdup(PICK(rules));
 	if (roll(3) > 0)
-		alert->actor = xstrdup(roll(12) > 0 ? PICK(actors) : "ali\xE2\x80\x8B" "ce");
+		alert->actor = xstrdup(roll(12) > 0 ? PICK(actors)
+						    : "ali\xE2\x80\x8B"
+						      "ce");
 	if (roll(2) > 0)
 		alert->ip = xstrdup(PICK(ips));
 	if (roll(2) > 0)
@@ -173,7 +213,8 @@ static void index__random_announcements__finds_what_a_full_scan_finds(void **unu
 	}
 }
 
-static struct indexed *item_of(const char *first, const char *second, char *const *logins, size_t login_count)
+static struct indexed *item_of(
+    const char *first, const char *second, char *const *logins, size_t login_count)
 {
 	struct indexed *item = xcalloc(1, sizeof(*item));
 	char *list[2] = {(char *)first, (char *)second};
