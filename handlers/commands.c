@@ -216,13 +216,14 @@ bool commands_run(struct desk *desk, const struct asked *asked, const char *text
 	return ok;
 }
 
+/* A slash command is answered to who typed it, other words where they were typed. */
 static bool deliver(
     struct desk *desk, const struct asked *asked, const char *text, struct error *err)
 {
-	if (asked->response_url != NULL || !asked->is_direct)
-		return say_to_person(desk, asked->response_url, asked->channel, asked->actor.who,
-		    asked->thread_ts, text, err);
-	return say_reply(desk, asked->channel, asked->thread_ts, text, err);
+	if (asked->response_url == NULL)
+		return say_reply(desk, asked->channel, asked->thread_ts, text, err);
+	return say_to_person(desk, asked->response_url, asked->channel, asked->actor.who,
+	    asked->thread_ts, text, err);
 }
 
 bool commands_resume(struct desk *desk, const cJSON *command, struct error *err)

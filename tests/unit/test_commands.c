@@ -661,6 +661,7 @@ static void clock_time__when_no_profile_comes__is_taken_as_utc(void **state)
 {
 	struct desk_world *w = *state;
 	struct announcement *made;
+	struct kept answered;
 	struct error err = {0};
 	cJSON *command = cJSON_CreateObject();
 
@@ -673,6 +674,10 @@ static void clock_time__when_no_profile_comes__is_taken_as_utc(void **state)
 	desk_world_end(w, true);
 	made = announced(w, 1);
 	assert_int_equal(made->ends_at, NOON + 2 * 3600);
+	answered = words_of(w, "reply"); /* it was no slash command: the answer goes where it was typed */
+	assert_int_equal(answered.count, 1);
+	assert_non_null(strstr(answered.body, "until 14:00 UTC"));
+	free(answered.body);
 	announcement_free(made);
 	cJSON_Delete(command);
 }
