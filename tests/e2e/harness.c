@@ -189,13 +189,19 @@ const char *world_log_all(struct world *world)
 	return own(world, THING_TEXT, text != NULL ? text : xstrdup(""));
 }
 
+/* Not by cmocka's print_error(), which cuts at 1 KiB. */
+static void show_log(const char *dir, const char *text)
+{
+	fprintf(stderr, "---- the end of headsup's log (%s) ----\n%s----\n", dir, text);
+}
+
 void world_fail(struct world *world, const char *what, const char *file, int line)
 {
 	const char *log = world_log_all(world);
 	size_t len = strlen(log);
 
-	print_error("---- the end of headsup's log (%s) ----\n%s----\n", world->dir, len > LOG_SHOWN ? log + len - LOG_SHOWN : log);
-	print_error("%s\n", what);
+	show_log(world->dir, len > LOG_SHOWN ? log + len - LOG_SHOWN : log);
+	fprintf(stderr, "%s\n", what);
 	_fail(file, line);
 	abort(); /* _fail() jumps */
 }
@@ -643,7 +649,7 @@ struct world *world_start(const struct world_options *options)
 
 void world_stop(struct world *world)
 {
-	char log[LOG_SHOWN + 1] = "";
+	char log[LOG_SHOWN + 1] = "", dir[sizeof(world->dir)] = "";
 	bool ran;
 	int status = 0;
 
@@ -661,10 +667,11 @@ void world_stop(struct world *world)
 		size_t len = strlen(text);
 
 		snprintf(log, sizeof(log), "%s", len > LOG_SHOWN ? text + len - LOG_SHOWN : text);
+		snprintf(dir, sizeof(dir), "%s", world->dir);
 	}
 	world_free(world);
 	if (status != 0) {
-		print_error("---- the end of headsup's log ----\n%s----\n", log);
+		show_log(dir, log);
 		fail_msg("headsup ended with %d%s", status, status < 0 ? " (not at all)" : "");
 	}
 }
