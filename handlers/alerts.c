@@ -153,6 +153,8 @@ static bool count_verdict(struct desk *desk, const struct alert *alert, const st
 		desk->counts.suppressed++;
 		return announcement_count(desk, verdict->announcement, alert, true, err);
 	}
+	if (verdict->used_up != 0 && !announcement_break(desk, verdict->used_up, alert, err))
+		return false;
 	if (verdict->near_count > 0)
 		desk->counts.near_misses++;
 	for (size_t i = 0; i < verdict->near_count; i++) {
@@ -171,7 +173,7 @@ static bool say_suppressed(struct desk *desk, const struct alert *alert, struct 
 	bool ok;
 
 	if (announcement == NULL)
-		return true; /* its budget ended with this one: its receipt tells */
+		return true; /* it ended by an alert of the same event */
 	snprintf(subject, sizeof(subject), "H%" PRId64, alert->announcement);
 	buf_init(&line, 4096);
 	buf_printf(&line, "A%" PRId64 " ", alert->id);

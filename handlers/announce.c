@@ -478,9 +478,8 @@ static void put_receipt(
 	}
 	if (announcement_is_broken(announcement)) {
 		buf_printf(out,
-		    "*Broken:* all %" PRId64 " alerts that were announced have come, so it ends "
-					     "here. What comes now fires as "
-		    "_more than announced_.",
+		    "*Broken:* more came than the %" PRId64 " that were announced, so it ends here. "
+		    "What comes now fires as _more than announced_.",
 		    announcement->max);
 		return;
 	}
@@ -560,16 +559,28 @@ bool announcement_count(
 
 	(void)alert;
 	if (found == NULL)
-		return true; /* its budget broke on an alert of the same event */
+		return true; /* it ended by an alert of the same event */
 	announcement = announcement_copy(found);
 	if (is_match)
 		announcement->matched++;
 	else
 		announcement->near_misses++;
-	if (is_match && announcement->matched >= announcement->max)
-		ok = over(desk, &headsup, announcement, ANNOUNCEMENT_ENDED, "budget", err);
-	else
-		ok = put(desk, announcement, err);
+	ok = put(desk, announcement, err);
+	announcement_free(announcement);
+	return ok;
+}
+
+bool announcement_break(struct desk *desk, int64_t id, const struct alert *alert, struct error *err)
+{
+	const struct announcement *found = announcements_find(desk, id);
+	struct announcement *announcement;
+	bool ok;
+
+	(void)alert;
+	if (found == NULL)
+		return true;
+	announcement = announcement_copy(found);
+	ok = over(desk, &headsup, announcement, ANNOUNCEMENT_ENDED, "budget", err);
 	announcement_free(announcement);
 	return ok;
 }

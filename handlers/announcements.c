@@ -595,12 +595,14 @@ void announcements_judge(
 	struct judging judging = {.desk = desk, .alert = alert, .verdict = verdict};
 
 	verdict->kind = VERDICT_UNEXPECTED;
-	verdict->announcement = 0;
+	verdict->announcement = verdict->used_up = 0;
 	verdict->why[0] = '\0';
 	verdict->near_count = 0;
 	index_walk(desk->announcements->index, alert, judge_one, &judging);
 	if (judging.cover == NULL) {
 		say_why(&judging);
+		if (judging.used_up != NULL && !announcement_is_broken(judging.used_up))
+			verdict->used_up = judging.used_up->id;
 		return;
 	}
 	verdict->near_count = 0; /* what is expected is nobody's near miss */

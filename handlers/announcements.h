@@ -29,6 +29,7 @@ struct verdict {
 	enum verdict_kind kind;
 	int64_t announcement; /* that covers it, or the nearest */
 	char why[512];        /* what kept the nearest from matching, or what the alert's mark says */
+	int64_t used_up; /* that stands, fits wholly and has no budget left: announcement_break() it; 0 for none */
 	int64_t near[32];     /* all that it missed by one, at most these */
 	size_t near_count;
 };
@@ -94,8 +95,10 @@ bool announcement_extend(struct desk *desk, const struct actor *actor, int64_t i
 bool announcement_end(struct desk *desk, const struct actor *actor, int64_t id, const char *why, struct announcement **now, struct error *err);
 /* Takes back what has not begun. */
 bool announcement_cancel(struct desk *desk, const struct actor *actor, int64_t id, struct announcement **now, struct error *err);
-/* One alert was covered (BY_ONE) or missed by one match: counts, breaks the budget, tells. */
+/* One alert was covered (IS_MATCH) or missed by one match: counts, and shows it. */
 bool announcement_count(struct desk *desk, int64_t id, const struct alert *alert, bool is_match, struct error *err);
+/* ALERT is one more than was announced: it ends, which is told aloud, and what comes now fires as more than announced. */
+bool announcement_break(struct desk *desk, int64_t id, const struct alert *alert, struct error *err);
 /* One MATCH as it is typed in a command: quoted where it has blanks. */
 void buf_put_typed_match(struct buf *buf, const char *match);
 /* "@alice: host=web-* for 30m, until 14:30 CET, because deploy, seen 2 of 50" in mrkdwn, for lists. */

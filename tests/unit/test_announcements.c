@@ -140,6 +140,16 @@ static void counted(struct desk_world *w, int64_t id, bool is_match)
 	alert_fini(&alert);
 }
 
+/* One more than was announced comes. */
+static void broken(struct desk_world *w, int64_t id)
+{
+	struct error err = {0};
+
+	desk_world_begin(w);
+	assert_true(announcement_break(w->desk, id, NULL, &err));
+	desk_world_end(w, true);
+}
+
 static void ticks(struct desk_world *w, int64_t now)
 {
 	struct error err = {0};
@@ -674,14 +684,22 @@ static void budget__used_up__ends_it_loudly(void **state)
 	assert_int_equal(judged(w, "web-1", "sshd", "alice").kind, VERDICT_EXPECTED);
 	counted(w, id, false);
 	counted(w, id, true);
-
+	/* As many as announced: that is what was expected, and it stands. */
 	kept = stored(w, id);
+	assert_int_equal(kept->state, ANNOUNCEMENT_STANDS);
 	assert_int_equal(kept->matched, 2);
 	assert_int_equal(kept->near_misses, 1);
+	announcement_free(kept);
+	verdict = judged(w, "web-1", "sshd", "alice");
+	assert_int_equal(verdict.kind, VERDICT_UNEXPECTED);
+	assert_int_equal(verdict.used_up, id);
+	broken(w, id);
+
+	kept = stored(w, id);
 	assert_int_equal(kept->state, ANNOUNCEMENT_ENDED);
 	assert_string_equal(kept->over_why, "budget");
 	assert_int_equal(audited(w, "ended", "H1"), 1);
-	assert_int_equal(said(w, "H1", "*Broken:* all 2 alerts"), 1);
+	assert_int_equal(said(w, "H1", "*Broken:* more came than the 2"), 1);
 	assert_int_equal(said(w, "H1", "\"broadcast\":true"), 1);
 	announcement_free(kept);
 
@@ -703,6 +721,7 @@ static void budget__broken__is_remembered_over_a_restart_until_the_window_ends(v
 	struct error err;
 
 	counted(w, id, true);
+	broken(w, id);
 	assert_true(announcements_load(w->desk, &err));
 	assert_string_equal(judged(w, "web-1", "x", "alice").why, "more than announced (H1)");
 	w->desk->now = NOON + ANNOUNCE_DEFAULT_S;
@@ -719,6 +738,7 @@ static void another_announcement__beside_a_broken_one__covers(void **state)
 	int64_t next;
 
 	counted(w, id, true);
+	broken(w, id);
 	next = announced(w, &alice, (struct given){.match = {"host=web-1"}});
 
 	assert_int_equal(judged(w, "web-1", "x", "alice").kind, VERDICT_EXPECTED);
