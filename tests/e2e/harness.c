@@ -25,8 +25,8 @@
 
 #define FILE_MAX_BYTES (64u << 20)
 #define BODY_MAX (64u << 20)
-#define LOG_SHOWN 6000     /* bytes of the log's end in a failure */
-#define TERM_MS 10000      /* headsup promises 5 s */
+#define LOG_SHOWN 6000 /* bytes of the log's end in a failure */
+#define TERM_MS 10000  /* headsup promises 5 s */
 #define RUN_MS 60000
 #define WORLDS_MAX 16
 
@@ -36,15 +36,17 @@ struct world_thing {
 	void *at;
 };
 
-static struct world *worlds[WORLDS_MAX]; /* that live, to be cleared away when a test fails in the middle */
+static struct world
+    *worlds[WORLDS_MAX]; /* that live, to be cleared away when a test fails in the middle */
 
-/* ---- what the world owns --------------------------------------------------------------------------------------- */
+/* ---- what the world owns --------------------------------------------------------------------- */
 
 static void *own(struct world *world, enum thing_kind kind, void *at)
 {
 	if (at == NULL)
 		return NULL;
-	world->things = xreallocarray(world->things, world->thing_count + 1, sizeof(*world->things));
+	world->things =
+	    xreallocarray(world->things, world->thing_count + 1, sizeof(*world->things));
 	world->things[world->thing_count].kind = kind;
 	world->things[world->thing_count++].at = at;
 	return at;
@@ -85,7 +87,7 @@ void world_release(struct world *world, size_t mark)
 		thing_free(&world->things[--world->thing_count]);
 }
 
-/* ---- time ---------------------------------------------------------------------------------------------------------- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 int64_t world_ms(void)
 {
@@ -100,7 +102,8 @@ void world_pause(void)
 	poll(NULL, 0, 10);
 }
 
-bool world_wait(struct world *world, bool (*until)(struct world *world, void *ctx), void *ctx, int64_t deadline_ms)
+bool world_wait(struct world *world, bool (*until)(struct world *world, void *ctx), void *ctx,
+    int64_t deadline_ms)
 {
 	int64_t end = world_ms() + deadline_ms;
 
@@ -116,7 +119,7 @@ bool world_wait(struct world *world, bool (*until)(struct world *world, void *ct
 	}
 }
 
-/* ---- files ----------------------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static char *file_read(const char *path, size_t from)
 {
@@ -171,11 +174,12 @@ static void dir_remove(const char *path)
 	rmdir(path);
 }
 
-/* ---- failing --------------------------------------------------------------------------------------------------------- */
+/* ---- failing --------------------------------------------------------------------------------- */
 
 const char *world_log(struct world *world)
 {
-	char *path = xasprintf("%s/headsup.log", world->dir), *text = file_read(path, world->log_at);
+	char *path = xasprintf("%s/headsup.log", world->dir),
+	     *text = file_read(path, world->log_at);
 
 	free(path);
 	return own(world, THING_TEXT, text != NULL ? text : xstrdup(""));
@@ -206,14 +210,14 @@ void world_fail(struct world *world, const char *what, const char *file, int lin
 	abort(); /* _fail() jumps */
 }
 
-#define FAIL(world, ...)                                                                                                             \
-	do {                                                                                                                       \
-		char *why_ = xasprintf(__VA_ARGS__);                                                                              \
-		own(world, THING_TEXT, why_);                                                                                     \
-		world_fail(world, why_, __FILE__, __LINE__);                                                                      \
+#define FAIL(world, ...)                                     \
+	do {                                                 \
+		char *why_ = xasprintf(__VA_ARGS__);         \
+		own(world, THING_TEXT, why_);                \
+		world_fail(world, why_, __FILE__, __LINE__); \
 	} while (0)
 
-/* ---- processes ------------------------------------------------------------------------------------------------------- */
+/* ---- processes ------------------------------------------------------------------------------- */
 
 /* Starts ARGV; its stdout goes to OUT, its stderr to ERR (descriptors). It dies with us. */
 static pid_t spawn(char *const *argv, char *const *env, int out, int err)
@@ -259,20 +263,22 @@ static void kill_and_reap(pid_t *pid)
 	*pid = 0;
 }
 
-/* Our environment without what would change headsup's ways, and with what the configuration refers to. */
+/* Our environment without what would change headsup's ways, and with what the configuration refers
+ * to. */
 static char **env_new(struct world *world, const char *token)
 {
-	static const char *const dropped[] = {"http_proxy=", "https_proxy=", "HTTP_PROXY=", "HTTPS_PROXY=", "all_proxy=", "ALL_PROXY=",
-	    "HEADSUP_URL=", "HEADSUP_TOKEN=", "HEADSUP_CONFIG=", "NOTIFY_SOCKET=", "LD_PRELOAD=", "ASAN_OPTIONS="};
+	static const char *const dropped[] = {"http_proxy=", "https_proxy=", "HTTP_PROXY=",
+	    "HTTPS_PROXY=", "all_proxy=", "ALL_PROXY=", "HEADSUP_URL=", "HEADSUP_TOKEN=",
+	    "HEADSUP_CONFIG=", "NOTIFY_SOCKET=", "LD_PRELOAD=", "ASAN_OPTIONS="};
 	extern char **environ;
 	char **env = NULL;
 	size_t count = 0, i, j;
 	const char *asan = getenv("ASAN_OPTIONS");
 
-#define ENV(...)                                                                                                                     \
-	do {                                                                                                                       \
-		env = xreallocarray(env, count + 2, sizeof(*env));                                                                \
-		env[count++] = xasprintf(__VA_ARGS__);                                                                            \
+#define ENV(...)                                                   \
+	do {                                                       \
+		env = xreallocarray(env, count + 2, sizeof(*env)); \
+		env[count++] = xasprintf(__VA_ARGS__);             \
 	} while (0)
 
 	for (i = 0; environ[i] != NULL; i++) {
@@ -296,8 +302,10 @@ static char **env_new(struct world *world, const char *token)
 	ENV("HEADSUP_TOKEN=%s", token != NULL ? token : WORLD_OPS);
 	if (world->ca != NULL)
 		ENV("SSL_CERT_FILE=%s", world->ca);
-	/* The sanitizer wants to be the first library; a preloaded clock is before it, which does no harm. */
-	ENV("ASAN_OPTIONS=%s%sverify_asan_link_order=0", asan != NULL ? asan : "", asan != NULL ? ":" : "");
+	/* The sanitizer wants to be the first library; a preloaded clock is before it, which does
+	 * no harm. */
+	ENV("ASAN_OPTIONS=%s%sverify_asan_link_order=0", asan != NULL ? asan : "",
+	    asan != NULL ? ":" : "");
 	if (world->options.clock) {
 		ENV("LD_PRELOAD=%s/test-clock.so", world->build);
 		ENV("HEADSUP_TEST_CLOCK=%s/clock", world->dir);
@@ -328,7 +336,7 @@ bool world_is_running(struct world *world)
 	return false;
 }
 
-/* ---- the simulator ------------------------------------------------------------------------------------------------------ */
+/* ---- the simulator --------------------------------------------------------------------------- */
 
 /* The word after NAME= in LINE. */
 static char *word_after(const char *line, const char *name)
@@ -340,10 +348,13 @@ static char *word_after(const char *line, const char *name)
 
 static void sim_start(struct world *world)
 {
-	char *program = xasprintf("%s/headsup-sim", world->build), *cert = xasprintf("%s/cert.pem", world->dir);
+	char *program = xasprintf("%s/headsup-sim", world->build),
+	     *cert = xasprintf("%s/cert.pem", world->dir);
 	char *key = xasprintf("%s/key.pem", world->dir), *log = xasprintf("%s/sim.log", world->dir);
-	char *plain[] = {program, "--app-token", WORLD_APP_TOKEN, "--bot-token", WORLD_BOT_TOKEN, NULL};
-	char *with_tls[] = {program, "--app-token", WORLD_APP_TOKEN, "--bot-token", WORLD_BOT_TOKEN, "--tls", cert, key, NULL};
+	char *plain[] = {
+	    program, "--app-token", WORLD_APP_TOKEN, "--bot-token", WORLD_BOT_TOKEN, NULL};
+	char *with_tls[] = {program, "--app-token", WORLD_APP_TOKEN, "--bot-token", WORLD_BOT_TOKEN,
+	    "--tls", cert, key, NULL};
 	char **env = env_new(world, NULL);
 	char line[512] = "";
 	size_t len = 0;
@@ -387,7 +398,7 @@ static void sim_start(struct world *world)
 	free(log);
 }
 
-/* ---- the configuration -------------------------------------------------------------------------------------------------- */
+/* ---- the configuration ----------------------------------------------------------------------- */
 
 static const char default_config[] =
     "listen: 127.0.0.1:@PORT@\n"
@@ -412,7 +423,8 @@ static const char default_config[] =
     "@SOURCES@"
     "tokens:\n"
     "  - {name: ci, token: \"${HEADSUP_CI_TOKEN}\", may: [announce]}\n"
-    "  - {name: ops, token: \"${HEADSUP_OPS_TOKEN}\", may: [send, read, act, announce, announce_for]}\n"
+    "  - {name: ops, token: \"${HEADSUP_OPS_TOKEN}\", may: [send, read, act, announce, "
+    "announce_for]}\n"
     "routes:\n"
     "@ROUTES@"
     "people:\n"
@@ -421,8 +433,10 @@ static const char default_config[] =
     "@POLICY@"
     "@EXTRA@";
 static const char default_routes[] =
-    "  - {match: [\"severity=critical\"], channel: \"#security-urgent\", page: {routing_key: \"${PD_KEY}\"}}\n"
-    "  - {match: [\"service=payments\"], channel: \"#payments-sec\", page: {routing_key: \"${PD_KEY_PAY}\", from_severity: high}}\n"
+    "  - {match: [\"severity=critical\"], channel: \"#security-urgent\", page: {routing_key: "
+    "\"${PD_KEY}\"}}\n"
+    "  - {match: [\"service=payments\"], channel: \"#payments-sec\", page: {routing_key: "
+    "\"${PD_KEY_PAY}\", from_severity: high}}\n"
     "  - {channel: \"#security-alerts\"}\n";
 
 static const char *or_else(const char *text, const char *otherwise)
@@ -436,12 +450,16 @@ void world_config(struct world *world, const struct world_options *options)
 	char *key = xasprintf("%s/key.pem", world->dir);
 	char *tls = xasprintf("tls: {cert_file: %s, key_file: %s}\nca_file: %s\n", cert, key, ca);
 	/* What holds marks itself comes first. */
-	const char *const marks[][2] = {{"@SLACK@", or_else(options->slack, "")}, {"@PD_MORE@", or_else(options->pagerduty, "")},
-	    {"@SOURCES@", or_else(options->sources, "")}, {"@ROUTES@", or_else(options->routes, default_routes)},
+	const char *const marks[][2] = {{"@SLACK@", or_else(options->slack, "")},
+	    {"@PD_MORE@", or_else(options->pagerduty, "")},
+	    {"@SOURCES@", or_else(options->sources, "")},
+	    {"@ROUTES@", or_else(options->routes, default_routes)},
 	    {"@POLICY@", or_else(options->policy, "")}, {"@EXTRA@", or_else(options->extra, "")},
-	    {"@POSTS@", or_else(options->posts_per_second, "1000")}, {"@EVENTS@", or_else(options->events_per_minute, "60000")},
-	    {"@TLS@", world->options.tls ? tls : ""}, {"@API@", world->api}, {"@PAGERDUTY@", world->pagerduty}, {"@DIR@", world->dir},
-	    {"@CA@", ca}, {"@CERT@", cert}, {"@KEY@", key}, {"@PORT@", "0"}};
+	    {"@POSTS@", or_else(options->posts_per_second, "1000")},
+	    {"@EVENTS@", or_else(options->events_per_minute, "60000")},
+	    {"@TLS@", world->options.tls ? tls : ""}, {"@API@", world->api},
+	    {"@PAGERDUTY@", world->pagerduty}, {"@DIR@", world->dir}, {"@CA@", ca},
+	    {"@CERT@", cert}, {"@KEY@", key}, {"@PORT@", "0"}};
 	char *text = xstrdup(or_else(options->config, default_config));
 	size_t i;
 
@@ -449,7 +467,8 @@ void world_config(struct world *world, const struct world_options *options)
 		char *at;
 
 		while ((at = strstr(text, marks[i][0])) != NULL) {
-			char *longer = xasprintf("%.*s%s%s", (int)(at - text), text, marks[i][1], at + strlen(marks[i][0]));
+			char *longer = xasprintf("%.*s%s%s", (int)(at - text), text, marks[i][1],
+			    at + strlen(marks[i][0]));
 
 			free(text);
 			text = longer;
@@ -463,7 +482,7 @@ void world_config(struct world *world, const struct world_options *options)
 	free(key);
 }
 
-/* ---- headsup --------------------------------------------------------------------------------------------------------------- */
+/* ---- headsup --------------------------------------------------------------------------------- */
 
 static bool finds_url(struct world *world, void *ctx)
 {
@@ -480,7 +499,8 @@ static bool finds_url(struct world *world, void *ctx)
 
 void world_boot(struct world *world)
 {
-	char *program = xasprintf("%s/headsup", world->build), *log = xasprintf("%s/headsup.log", world->dir);
+	char *program = xasprintf("%s/headsup", world->build),
+	     *log = xasprintf("%s/headsup.log", world->dir);
 	char *config = xasprintf("%s/headsup.yaml", world->dir);
 	char **env = env_new(world, NULL), *argv[24];
 	size_t count = 0, i;
@@ -489,7 +509,8 @@ void world_boot(struct world *world)
 
 	if (world->headsup > 0)
 		FAIL(world, "headsup runs already");
-	for (i = 0; world->options.wrap != NULL && world->options.wrap[i] != NULL && count < 16; i++)
+	for (i = 0; world->options.wrap != NULL && world->options.wrap[i] != NULL && count < 16;
+	     i++)
 		argv[count++] = (char *)world->options.wrap[i];
 	argv[count++] = program;
 	argv[count++] = "serve";
@@ -564,7 +585,8 @@ void world_clock_advance(struct world *world, int64_t seconds)
 		char *path = xasprintf("%s/clock", world->dir);
 		int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
-		if (fd < 0 || pwrite(fd, text, strlen(text), 0) != (ssize_t)strlen(text) || close(fd) != 0)
+		if (fd < 0 || pwrite(fd, text, strlen(text), 0) != (ssize_t)strlen(text) ||
+		    close(fd) != 0)
 			FAIL(world, "cannot move the clock");
 		free(path);
 	}
@@ -624,7 +646,8 @@ struct world *world_start(const struct world_options *options)
 	world->build = realpath(build != NULL ? build : "build", NULL);
 	if (world->build == NULL)
 		fail_msg("no programs in %s", build != NULL ? build : "build");
-	snprintf(world->dir, sizeof(world->dir), "%.40s/headsup-XXXXXX", tmp != NULL && strlen(tmp) < 40 ? tmp : "/tmp");
+	snprintf(world->dir, sizeof(world->dir), "%.40s/headsup-XXXXXX",
+	    tmp != NULL && strlen(tmp) < 40 ? tmp : "/tmp");
 	if (mkdtemp(world->dir) == NULL)
 		fail_msg("cannot make %s", world->dir);
 	for (i = 0; i < WORLDS_MAX && worlds[i] != NULL; i++)
@@ -689,7 +712,7 @@ int world_teardown(void **state)
 	return 0;
 }
 
-/* ---- HTTP ------------------------------------------------------------------------------------------------------------------- */
+/* ---- HTTP ------------------------------------------------------------------------------------ */
 
 static size_t on_data(char *data, size_t size, size_t count, void *ctx)
 {
@@ -697,11 +720,13 @@ static size_t on_data(char *data, size_t size, size_t count, void *ctx)
 	return size * count;
 }
 
-struct world_answer *world_http(struct world *world, const char *method, const char *path, const char *token, const char *body,
-    const char *const *headers)
+struct world_answer *world_http(struct world *world, const char *method, const char *path,
+    const char *token, const char *body, const char *const *headers)
 {
 	struct world_answer *answer = xcalloc(1, sizeof(*answer));
-	char *url = path[0] == '/' ? xasprintf("%s%s", or_else(world->url, "http://127.0.0.1:1"), path) : xstrdup(path);
+	char *url = path[0] == '/'
+			? xasprintf("%s%s", or_else(world->url, "http://127.0.0.1:1"), path)
+			: xstrdup(path);
 	struct curl_slist *list = NULL;
 	struct buf data, head;
 	char *line;
@@ -715,7 +740,8 @@ struct world_answer *world_http(struct world *world, const char *method, const c
 	curl_easy_setopt(world->curl, CURLOPT_URL, url);
 	curl_easy_setopt(world->curl, CURLOPT_CUSTOMREQUEST, method);
 	curl_easy_setopt(world->curl, CURLOPT_NOSIGNAL, 1L);
-	/* On a reused connection that ends without an answer libcurl would silently say it again. */
+	/* On a reused connection that ends without an answer libcurl would silently say it again.
+	 */
 	curl_easy_setopt(world->curl, CURLOPT_FRESH_CONNECT, 1L);
 	curl_easy_setopt(world->curl, CURLOPT_FORBID_REUSE, 1L);
 	curl_easy_setopt(world->curl, CURLOPT_NOPROXY, "*");
@@ -730,7 +756,8 @@ struct world_answer *world_http(struct world *world, const char *method, const c
 	if (strcmp(method, "HEAD") == 0)
 		curl_easy_setopt(world->curl, CURLOPT_NOBODY, 1L);
 	if (body != NULL) {
-		curl_easy_setopt(world->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
+		curl_easy_setopt(
+		    world->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
 		curl_easy_setopt(world->curl, CURLOPT_POSTFIELDS, body);
 	}
 	for (i = 0; headers != NULL && headers[i] != NULL; i++) {
@@ -738,7 +765,9 @@ struct world_answer *world_http(struct world *world, const char *method, const c
 		list = curl_slist_append(list, headers[i]);
 	}
 	if (!has_type)
-		list = curl_slist_append(list, body != NULL ? "Content-Type: application/json; charset=utf-8" : "Content-Type:");
+		list = curl_slist_append(list, body != NULL
+						   ? "Content-Type: application/json; charset=utf-8"
+						   : "Content-Type:");
 	list = curl_slist_append(list, "Expect:");
 	if (token != NULL) {
 		line = xasprintf("Authorization: Bearer %s", token);
@@ -778,14 +807,16 @@ const char *world_header(struct world *world, const struct world_answer *answer,
 struct world_answer *world_send(struct world *world, const char *source, const char *what)
 {
 	char *path = source != NULL ? xasprintf("/v1/alerts/%s", source) : xstrdup("/v1/alerts");
-	char *token = source != NULL ? xasprintf("%s-token-0123456789abcdef", source) : xstrdup(WORLD_OPS);
+	char *token =
+	    source != NULL ? xasprintf("%s-token-0123456789abcdef", source) : xstrdup(WORLD_OPS);
 	char *body = NULL, *name;
 	struct world_answer *answer;
 
 	if (what[0] == '{' || what[0] == '[') {
 		body = xstrdup(what);
 	} else {
-		name = xasprintf("tests/data/alerts/%s/%s", source != NULL ? source : "headsup", what);
+		name =
+		    xasprintf("tests/data/alerts/%s/%s", source != NULL ? source : "headsup", what);
 		body = file_read(name, 0);
 		own(world, THING_TEXT, name);
 		if (body == NULL)
@@ -802,7 +833,8 @@ const char *world_send_one(struct world *world, const char *source, const char *
 {
 	struct world_answer *answer = world_send(world, source, what);
 	const cJSON *list = cJSON_GetObjectItemCaseSensitive(answer->json, "alerts");
-	const char *id = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(list, 0), "id"));
+	const char *id = cJSON_GetStringValue(
+	    cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(list, 0), "id"));
 
 	if (answer->status != 202 || cJSON_GetArraySize(list) != 1 || id == NULL)
 		FAIL(world, "an alert was not taken: %d %s", answer->status, answer->body);
@@ -821,10 +853,13 @@ cJSON *world_alert(struct world *world, const char *id)
 
 const char *world_status(struct world *world, const char *id)
 {
-	return or_else(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(world_alert(world, id), "status")), "");
+	return or_else(cJSON_GetStringValue(
+			   cJSON_GetObjectItemCaseSensitive(world_alert(world, id), "status")),
+	    "");
 }
 
-struct world_answer *world_act(struct world *world, const char *id, const char *verb, const char *body)
+struct world_answer *world_act(
+    struct world *world, const char *id, const char *verb, const char *body)
 {
 	char *path = own(world, THING_TEXT, xasprintf("/v1/alerts/%s/%s", id, verb));
 
@@ -846,27 +881,30 @@ bool world_slack_is(struct world *world, const char *status)
 	return is != NULL && strcmp(is, status) == 0;
 }
 
-/* ---- people in Slack ----------------------------------------------------------------------------------------------------------- */
+/* ---- people in Slack ------------------------------------------------------------------------- */
 
 cJSON *world_sim(struct world *world, const char *path, const char *body)
 {
 	char *url = own(world, THING_TEXT, xasprintf("%s%s", world->control, path));
-	struct world_answer *answer = world_http(world, body != NULL ? "POST" : "GET", url, NULL, body, NULL);
+	struct world_answer *answer =
+	    world_http(world, body != NULL ? "POST" : "GET", url, NULL, body, NULL);
 
 	if (answer->json == NULL)
-		FAIL(world, "the simulator has no answer to %s: %d %s", path, answer->status, answer->body);
+		FAIL(world, "the simulator has no answer to %s: %d %s", path, answer->status,
+		    answer->body);
 	return answer->json;
 }
 
-/* Says PAIRS (name, text; NULL ends them, a NULL text leaves the pair out) to the simulator; wants it to be understood. */
-static cJSON *do_as(struct world *world, const char *what, bool is_wanted, ...)
+/* Says PAIRS (name, text; NULL ends them, a NULL text leaves the pair out) to the simulator; wants
+ * it to be understood. */
+static cJSON *do_as(struct world *world, const char *what, ...)
 {
 	cJSON *json = cJSON_CreateObject(), *answer;
 	const char *name, *value;
 	va_list pairs;
 	char *text;
 
-	va_start(pairs, is_wanted);
+	va_start(pairs, what);
 	while ((name = va_arg(pairs, const char *)) != NULL) {
 		value = va_arg(pairs, const char *);
 		if (value != NULL)
@@ -876,14 +914,14 @@ static cJSON *do_as(struct world *world, const char *what, bool is_wanted, ...)
 	text = own(world, THING_TEXT, cJSON_PrintUnformatted(json));
 	cJSON_Delete(json);
 	answer = world_sim(world, what, text);
-	if (is_wanted && !cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "ok")))
+	if (!cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "ok")))
 		FAIL(world, "%s %s: %s", what, text, cJSON_PrintUnformatted(answer));
 	return answer;
 }
 
 cJSON *world_slash(struct world *world, const char *user, const char *channel, const char *text)
 {
-	return do_as(world, "slash", true, "user", user, "channel", channel, "text", text, NULL);
+	return do_as(world, "slash", "user", user, "channel", channel, "text", text, NULL);
 }
 
 static void words_put(const cJSON *item, struct buf *out);
@@ -895,45 +933,51 @@ const char *world_says(struct world *world, const char *user, const char *channe
 	struct buf words;
 
 	if (!cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "acked")))
-		FAIL(world, "\"%s\" was not acknowledged: %s", text, cJSON_PrintUnformatted(answer));
+		FAIL(
+		    world, "\"%s\" was not acknowledged: %s", text, cJSON_PrintUnformatted(answer));
 	if (cJSON_GetObjectItemCaseSensitive(answer, "problem") != NULL)
-		FAIL(world, "the answer to \"%s\" is refused: %s", text, cJSON_PrintUnformatted(answer));
+		FAIL(world, "the answer to \"%s\" is refused: %s", text,
+		    cJSON_PrintUnformatted(answer));
 	buf_init(&words, BODY_MAX);
 	words_put(payload, &words);
 	return own(world, THING_TEXT, buf_take(&words));
 }
 
-cJSON *world_mention(struct world *world, const char *user, const char *channel, const char *thread_ts, const char *text)
+cJSON *world_mention(struct world *world, const char *user, const char *channel,
+    const char *thread_ts, const char *text)
 {
-	return do_as(world, "mention", true, "user", user, "channel", channel, "thread_ts", thread_ts, "text", text, NULL);
+	return do_as(world, "mention", "user", user, "channel", channel, "thread_ts", thread_ts,
+	    "text", text, NULL);
 }
 
 cJSON *world_dm(struct world *world, const char *user, const char *text)
 {
-	return do_as(world, "dm", true, "user", user, "text", text, NULL);
+	return do_as(world, "dm", "user", user, "text", text, NULL);
 }
 
-cJSON *world_press(struct world *world, const char *user, const char *channel, const char *ts, const char *action,
-    const char *value)
+cJSON *world_press(struct world *world, const char *user, const char *channel, const char *ts,
+    const char *action, const char *value)
 {
-	return do_as(world, "press", true, "user", user, "channel", channel, "ts", ts, "action_id", action, "value", value, NULL);
+	return do_as(world, "press", "user", user, "channel", channel, "ts", ts, "action_id",
+	    action, "value", value, NULL);
 }
 
-cJSON *world_press_forced(struct world *world, const char *user, const char *channel, const char *ts, const char *action,
-    const char *value)
+cJSON *world_press_forced(struct world *world, const char *user, const char *channel,
+    const char *ts, const char *action, const char *value)
 {
-	return do_as(world, "press", true, "user", user, "channel", channel, "ts", ts, "action_id", action, "value", value, "force",
-	    "true", NULL);
+	return do_as(world, "press", "user", user, "channel", channel, "ts", ts, "action_id",
+	    action, "value", value, "force", "true", NULL);
 }
 
 cJSON *world_submit(struct world *world, const char *user, const char *values)
 {
-	char *body = own(world, THING_TEXT, xasprintf("{\"user\":\"%s\",\"values\":%s}", user, values));
+	char *body =
+	    own(world, THING_TEXT, xasprintf("{\"user\":\"%s\",\"values\":%s}", user, values));
 
 	return world_sim(world, "submit", body);
 }
 
-/* ---- what can be seen ------------------------------------------------------------------------------------------------------------- */
+/* ---- what can be seen ------------------------------------------------------------------------ */
 
 static char *escaped(struct world *world, const char *text)
 {
@@ -945,7 +989,8 @@ static char *escaped(struct world *world, const char *text)
 
 cJSON *world_messages(struct world *world, const char *channel)
 {
-	char *path = own(world, THING_TEXT, xasprintf("messages?channel=%s", escaped(world, channel)));
+	char *path =
+	    own(world, THING_TEXT, xasprintf("messages?channel=%s", escaped(world, channel)));
 	cJSON *list = cJSON_GetObjectItemCaseSensitive(world_sim(world, path, NULL), "messages");
 
 	if (list == NULL)
@@ -955,23 +1000,28 @@ cJSON *world_messages(struct world *world, const char *channel)
 
 cJSON *world_thread(struct world *world, const char *channel, const char *ts)
 {
-	char *path = own(world, THING_TEXT, xasprintf("messages?channel=%s&thread=%s", escaped(world, channel), ts));
+	char *path = own(world, THING_TEXT,
+	    xasprintf("messages?channel=%s&thread=%s", escaped(world, channel), ts));
 
 	return cJSON_GetObjectItemCaseSensitive(world_sim(world, path, NULL), "messages");
 }
 
-/* All "text" members that are strings, in order, and what is inside; fallbacks and metadata are not shown, so they are left out. */
+/* All "text" members that are strings, in order, and what is inside; fallbacks and metadata are not
+ * shown, so they are left out. */
 static void words_put(const cJSON *item, struct buf *out)
 {
 	const cJSON *inner;
 
-	if (item != NULL && item->string != NULL && strcmp(item->string, "text") == 0 && cJSON_IsString(item)) {
+	if (item != NULL && item->string != NULL && strcmp(item->string, "text") == 0 &&
+	    cJSON_IsString(item)) {
 		buf_puts(out, item->valuestring);
 		buf_puts(out, " ");
 		return;
 	}
-	cJSON_ArrayForEach(inner, item) {
-		if (inner->string == NULL || (strcmp(inner->string, "metadata") != 0 && strcmp(inner->string, "bot_profile") != 0))
+	cJSON_ArrayForEach(inner, item)
+	{
+		if (inner->string == NULL || (strcmp(inner->string, "metadata") != 0 &&
+						 strcmp(inner->string, "bot_profile") != 0))
 			words_put(inner, out);
 	}
 }
@@ -1003,7 +1053,8 @@ cJSON *world_find(struct world *world, const char *channel, const char *text)
 {
 	cJSON *message;
 
-	cJSON_ArrayForEach(message, world_messages(world, channel)) {
+	cJSON_ArrayForEach(message, world_messages(world, channel))
+	{
 		if (!cJSON_HasObjectItem(message, "thread_ts") && holds(message, text))
 			return message;
 	}
@@ -1014,7 +1065,8 @@ cJSON *world_find_reply(struct world *world, const char *channel, const char *ts
 {
 	cJSON *message;
 
-	cJSON_ArrayForEach(message, world_thread(world, channel, ts)) {
+	cJSON_ArrayForEach(message, world_thread(world, channel, ts))
+	{
 		if (strcmp(world_ts(message), ts) != 0 && holds(message, text))
 			return message;
 	}
@@ -1026,8 +1078,7 @@ int world_count(struct world *world, const char *channel, const char *text)
 	cJSON *message;
 	int count = 0;
 
-	cJSON_ArrayForEach(message, world_messages(world, channel))
-		count += holds(message, text);
+	cJSON_ArrayForEach(message, world_messages(world, channel)) count += holds(message, text);
 	return count;
 }
 
@@ -1038,14 +1089,17 @@ const char *world_ts(const cJSON *message)
 
 static bool is_called(const cJSON *element, const char *name)
 {
-	const char *action = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(element, "action_id"));
-	const char *label = cJSON_GetStringValue(
-	    cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(element, "text"), "text"));
+	const char *action =
+	    cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(element, "action_id"));
+	const char *label = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(
+	    cJSON_GetObjectItemCaseSensitive(element, "text"), "text"));
 	const cJSON *option;
 
-	if ((action != NULL && strcmp(action, name) == 0) || (label != NULL && strcmp(label, name) == 0))
+	if ((action != NULL && strcmp(action, name) == 0) ||
+	    (label != NULL && strcmp(label, name) == 0))
 		return true;
-	cJSON_ArrayForEach(option, cJSON_GetObjectItemCaseSensitive(element, "options")) {
+	cJSON_ArrayForEach(option, cJSON_GetObjectItemCaseSensitive(element, "options"))
+	{
 		if (is_called(option, name))
 			return true;
 	}
@@ -1056,12 +1110,14 @@ static bool blocks_have_button(const cJSON *blocks, const char *name)
 {
 	const cJSON *block, *element;
 
-	cJSON_ArrayForEach(block, blocks) {
+	cJSON_ArrayForEach(block, blocks)
+	{
 		const cJSON *accessory = cJSON_GetObjectItemCaseSensitive(block, "accessory");
 
 		if (accessory != NULL && is_called(accessory, name))
 			return true;
-		cJSON_ArrayForEach(element, cJSON_GetObjectItemCaseSensitive(block, "elements")) {
+		cJSON_ArrayForEach(element, cJSON_GetObjectItemCaseSensitive(block, "elements"))
+		{
 			if (is_called(element, name))
 				return true;
 		}
@@ -1075,8 +1131,10 @@ bool world_has_button(const cJSON *message, const char *name)
 
 	if (blocks_have_button(cJSON_GetObjectItemCaseSensitive(message, "blocks"), name))
 		return true;
-	cJSON_ArrayForEach(attachment, cJSON_GetObjectItemCaseSensitive(message, "attachments")) {
-		if (blocks_have_button(cJSON_GetObjectItemCaseSensitive(attachment, "blocks"), name))
+	cJSON_ArrayForEach(attachment, cJSON_GetObjectItemCaseSensitive(message, "attachments"))
+	{
+		if (blocks_have_button(
+			cJSON_GetObjectItemCaseSensitive(attachment, "blocks"), name))
 			return true;
 	}
 	return false;
@@ -1084,7 +1142,8 @@ bool world_has_button(const cJSON *message, const char *name)
 
 cJSON *world_ephemerals(struct world *world, const char *user)
 {
-	char *path = own(world, THING_TEXT, xasprintf("ephemerals%s%s", user != NULL ? "?user=" : "", or_else(user, "")));
+	char *path = own(world, THING_TEXT,
+	    xasprintf("ephemerals%s%s", user != NULL ? "?user=" : "", or_else(user, "")));
 
 	return cJSON_GetObjectItemCaseSensitive(world_sim(world, path, NULL), "ephemerals");
 }
@@ -1093,7 +1152,8 @@ cJSON *world_find_ephemeral(struct world *world, const char *user, const char *t
 {
 	cJSON *message, *found = NULL;
 
-	cJSON_ArrayForEach(message, world_ephemerals(world, user)) {
+	cJSON_ArrayForEach(message, world_ephemerals(world, user))
+	{
 		if (holds(message, text))
 			found = message;
 	}
@@ -1114,7 +1174,8 @@ cJSON *world_pagerduty(struct world *world)
 
 cJSON *world_incident(struct world *world, const char *dedup_key)
 {
-	char *path = own(world, THING_TEXT, xasprintf("pagerduty?dedup_key=%s", escaped(world, dedup_key)));
+	char *path =
+	    own(world, THING_TEXT, xasprintf("pagerduty?dedup_key=%s", escaped(world, dedup_key)));
 	cJSON *list = cJSON_GetObjectItemCaseSensitive(world_sim(world, path, NULL), "incidents");
 
 	return cJSON_GetArrayItem(list, cJSON_GetArraySize(list) - 1);
@@ -1122,12 +1183,13 @@ cJSON *world_incident(struct world *world, const char *dedup_key)
 
 const char *world_render(struct world *world, const char *channel)
 {
-	char *url = own(world, THING_TEXT, xasprintf("%srender?channel=%s", world->control, escaped(world, channel)));
+	char *url = own(world, THING_TEXT,
+	    xasprintf("%srender?channel=%s", world->control, escaped(world, channel)));
 
 	return world_http(world, "GET", url, NULL, NULL, NULL)->body;
 }
 
-/* ---- what goes wrong ------------------------------------------------------------------------------------------------------------------ */
+/* ---- what goes wrong ------------------------------------------------------------------------- */
 
 static void tell_sim(struct world *world, const char *what, const char *json)
 {
@@ -1147,12 +1209,13 @@ void world_knob(struct world *world, const char *json)
 	tell_sim(world, "config", json);
 }
 
-/* ---- the command line --------------------------------------------------------------------------------------------------------------------- */
+/* ---- the command line ------------------------------------------------------------------------ */
 
 struct world_output *world_run(struct world *world, const char *token, const char *const *args)
 {
 	struct world_output *output = xcalloc(1, sizeof(*output));
-	char *program = xasprintf("%s/headsup", world->build), *out_path = xasprintf("%s/run.out", world->dir);
+	char *program = xasprintf("%s/headsup", world->build),
+	     *out_path = xasprintf("%s/run.out", world->dir);
 	char *err_path = xasprintf("%s/run.err", world->dir);
 	char *argv[64] = {program}, **env = env_new(world, token);
 	int out = open(out_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);

@@ -1,4 +1,5 @@
-/* The simulator keeps Slack's and PagerDuty's promises: what other tests lean on is tried here without headsup. */
+/* The simulator keeps Slack's and PagerDuty's promises: what other tests lean on is tried here
+ * without headsup. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -22,7 +23,7 @@
 #define GET(object, name) cJSON_GetObjectItemCaseSensitive(object, name)
 #define TEXT(object, name) cJSON_GetStringValue(GET(object, name))
 
-/* ---- a WebSocket client of few words ------------------------------------------------------------------------------ */
+/* ---- a WebSocket client of few words --------------------------------------------------------- */
 
 struct ws {
 	int fd;
@@ -39,7 +40,8 @@ static ssize_t ws_read(struct ws *ws, void *into, size_t len)
 
 static bool ws_write(struct ws *ws, const void *from, size_t len)
 {
-	return ws->ssl != NULL ? SSL_write(ws->ssl, from, (int)len) == (int)len : write(ws->fd, from, len) == (ssize_t)len;
+	return ws->ssl != NULL ? SSL_write(ws->ssl, from, (int)len) == (int)len
+			       : write(ws->fd, from, len) == (ssize_t)len;
 }
 
 /* Reads more; false at the end, or when nothing comes for MS. */
@@ -99,8 +101,9 @@ static struct ws *ws_open(struct world *w, const char *url)
 		SSL_set_fd(ws->ssl, ws->fd);
 		assert_int_equal(SSL_connect(ws->ssl), 1);
 	}
-	request = xasprintf("GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-			    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+	request = xasprintf(
+	    "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+	    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
 	    path);
 	assert_true(ws_write(ws, request, strlen(request)));
 	free(request);
@@ -144,13 +147,15 @@ static int ws_frame(struct ws *ws, struct buf *out, bool *is_final, int ms)
 		size_t head = 2, len;
 		int opcode;
 
-		if (ws->in.len >= 10 || (ws->in.len >= 2 && (at[1] & 127) < 126) || (ws->in.len >= 4 && (at[1] & 127) == 126)) {
+		if (ws->in.len >= 10 || (ws->in.len >= 2 && (at[1] & 127) < 126) ||
+		    (ws->in.len >= 4 && (at[1] & 127) == 126)) {
 			len = at[1] & 127;
 			if (len == 126) {
 				len = (size_t)at[2] << 8 | at[3];
 				head = 4;
 			} else if (len == 127) {
-				len = (size_t)at[6] << 24 | (size_t)at[7] << 16 | (size_t)at[8] << 8 | at[9];
+				len = (size_t)at[6] << 24 | (size_t)at[7] << 16 |
+				      (size_t)at[8] << 8 | at[9];
 				head = 10;
 			}
 			if (ws->in.len >= head + len) {
@@ -158,7 +163,8 @@ static int ws_frame(struct ws *ws, struct buf *out, bool *is_final, int ms)
 				*is_final = (at[0] & 128) != 0;
 				buf_put(out, ws->in.data + head, len);
 				if (opcode == 8)
-					ws->close_code = len >= 2 ? at[head] << 8 | at[head + 1] : 0;
+					ws->close_code =
+					    len >= 2 ? at[head] << 8 | at[head + 1] : 0;
 				ws_take(ws, head + len);
 				return opcode;
 			}
@@ -168,7 +174,8 @@ static int ws_frame(struct ws *ws, struct buf *out, bool *is_final, int ms)
 	}
 }
 
-/* The next text message as JSON, pings answered and passed over; NULL at the end or when none comes. The caller frees. */
+/* The next text message as JSON, pings answered and passed over; NULL at the end or when none
+ * comes. The caller frees. */
 static cJSON *ws_json(struct ws *ws, int ms)
 {
 	struct buf text;
@@ -210,7 +217,8 @@ static bool ws_ends(struct ws *ws)
 		cJSON *json = ws_json(ws, 100);
 		char byte;
 
-		if (json == NULL && poll(&ready, 1, 100) > 0 && recv(ws->fd, &byte, 1, MSG_PEEK) <= 0)
+		if (json == NULL && poll(&ready, 1, 100) > 0 &&
+		    recv(ws->fd, &byte, 1, MSG_PEEK) <= 0)
 			return true;
 		cJSON_Delete(json);
 		if (json == NULL && ws->close_code != 0)
@@ -221,18 +229,22 @@ static bool ws_ends(struct ws *ws)
 
 static void ws_ack(struct ws *ws, const cJSON *envelope, const char *payload)
 {
-	char *text = payload != NULL ? xasprintf("{\"envelope_id\":\"%s\",\"payload\":%s}", TEXT(envelope, "envelope_id"), payload)
-				     : xasprintf("{\"envelope_id\":\"%s\"}", TEXT(envelope, "envelope_id"));
+	char *text = payload != NULL
+			 ? xasprintf("{\"envelope_id\":\"%s\",\"payload\":%s}",
+			       TEXT(envelope, "envelope_id"), payload)
+			 : xasprintf("{\"envelope_id\":\"%s\"}", TEXT(envelope, "envelope_id"));
 
 	ws_send(ws, 1, text);
 	free(text);
 }
 
-/* ---- calls ------------------------------------------------------------------------------------------------------------ */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
-static struct world_answer *call_as(struct world *w, const char *token, const char *type, const char *method, const char *body)
+static struct world_answer *call_as(
+    struct world *w, const char *token, const char *type, const char *method, const char *body)
 {
-	char *url = xasprintf("%s%s", w->api, method), *header = xasprintf("Content-Type:%s%s", *type != '\0' ? " " : "", type);
+	char *url = xasprintf("%s%s", w->api, method),
+	     *header = xasprintf("Content-Type:%s%s", *type != '\0' ? " " : "", type);
 	const char *headers[] = {header, NULL};
 	struct world_answer *answer = world_http(w, "POST", url, token, body, headers);
 
@@ -243,7 +255,8 @@ static struct world_answer *call_as(struct world *w, const char *token, const ch
 
 static cJSON *api(struct world *w, const char *method, const char *json)
 {
-	struct world_answer *answer = call_as(w, WORLD_BOT_TOKEN, "application/json; charset=utf-8", method, json);
+	struct world_answer *answer =
+	    call_as(w, WORLD_BOT_TOKEN, "application/json; charset=utf-8", method, json);
 
 	assert_non_null(answer->json);
 	return answer->json;
@@ -277,15 +290,18 @@ static const char *post(struct world *w, const char *json)
 }
 
 /*
- * A control call that is answered only after we have acknowledged: written now, read later, on a connection of its own.
+ * A control call that is answered only after we have acknowledged: written now, read later, on a
+ * connection of its own.
  */
 static int begin(struct world *w, const char *what, const char *body)
 {
 	const char *port = strrchr(w->pagerduty, ':') + 1;
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)strtol(port, NULL, 10))};
+	struct sockaddr_in address = {
+	    .sin_family = AF_INET, .sin_port = htons((uint16_t)strtol(port, NULL, 10))};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	char *request = xasprintf("POST /sim/%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s", what,
-	    strlen(body), body);
+	char *request = xasprintf("POST /sim/%s HTTP/1.1\r\nHost: x\r\nConnection: "
+				  "close\r\nContent-Length: %zu\r\n\r\n%s",
+	    what, strlen(body), body);
 
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
@@ -348,7 +364,7 @@ static cJSON *sim_get(struct world *w, const char *what)
 	return world_sim(w, what, NULL);
 }
 
-/* ---- tokens and bodies ------------------------------------------------------------------------------------------------ */
+/* ---- tokens and bodies ----------------------------------------------------------------------- */
 
 static void token__of_the_wrong_kind__is_refused(void **state)
 {
@@ -376,8 +392,10 @@ static void token__of_the_wrong_kind__is_refused(void **state)
 static void auth_test__with_the_bot_token__says_who_we_are(void **state)
 {
 	struct world *w = *state;
-	cJSON *by_header = api(w, "auth.test", ""), *by_form = call_as(w, NULL, "application/x-www-form-urlencoded", "auth.test",
-							     "token=" WORLD_BOT_TOKEN)->json;
+	cJSON *by_header = api(w, "auth.test", ""),
+	      *by_form = call_as(w, NULL, "application/x-www-form-urlencoded", "auth.test",
+		  "token=" WORLD_BOT_TOKEN)
+			     ->json;
 
 	assert_string_equal(TEXT(by_header, "user_id"), "U0BOT");
 	assert_string_equal(TEXT(by_header, "bot_id"), "B0BOT");
@@ -389,16 +407,22 @@ static void body__of_each_kind__is_read_or_refused(void **state)
 	static const struct {
 		const char *type, *body, *error, *warning;
 	} cases[] = {
-	    {"application/json; charset=utf-8", "{\"channel\":\"C0ALERTS\",\"text\":\"x\"}", NULL, NULL},
-	    {"application/json", "{\"channel\":\"C0ALERTS\",\"text\":\"x\"}", NULL, "missing_charset"},
-	    {"application/x-www-form-urlencoded", "channel=%23security-alerts&text=a+b%26c", NULL, NULL},
-	    {"application/x-www-form-urlencoded; charset=utf-8", "channel=C0ALERTS&text=x", NULL, "superfluous_charset"},
+	    {"application/json; charset=utf-8", "{\"channel\":\"C0ALERTS\",\"text\":\"x\"}", NULL,
+		NULL},
+	    {"application/json", "{\"channel\":\"C0ALERTS\",\"text\":\"x\"}", NULL,
+		"missing_charset"},
+	    {"application/x-www-form-urlencoded", "channel=%23security-alerts&text=a+b%26c", NULL,
+		NULL},
+	    {"application/x-www-form-urlencoded; charset=utf-8", "channel=C0ALERTS&text=x", NULL,
+		"superfluous_charset"},
 	    {"multipart/form-data; boundary=B",
 		"--B\r\nContent-Disposition: form-data; name=\"channel\"\r\n\r\nC0ALERTS\r\n"
 		"--B\r\nContent-Disposition: form-data; name=\"text\"\r\n\r\nx\r\n--B--\r\n",
 		NULL, NULL},
-	    {"application/json; charset=utf-8", "{\"channel\":\"C0ALERTS\",\"text\":\"x\"", "invalid_json", NULL},
-	    {"application/json; charset=utf-8", "{\"channel\":\"C0ALERTS\",\"text\":\"\xff\"}", "invalid_json", NULL},
+	    {"application/json; charset=utf-8", "{\"channel\":\"C0ALERTS\",\"text\":\"x\"",
+		"invalid_json", NULL},
+	    {"application/json; charset=utf-8", "{\"channel\":\"C0ALERTS\",\"text\":\"\xff\"}",
+		"invalid_json", NULL},
 	    {"application/json; charset=utf-8", "[]", "invalid_json", NULL},
 	    {"text/plain", "channel=C0ALERTS&text=x", "invalid_post_type", NULL},
 	    {"", "channel=C0ALERTS&text=x", "missing_post_type", NULL},
@@ -407,7 +431,9 @@ static void body__of_each_kind__is_read_or_refused(void **state)
 	size_t i;
 
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		cJSON *answer = call_as(w, WORLD_BOT_TOKEN, cases[i].type, "chat.postMessage", cases[i].body)->json;
+		cJSON *answer =
+		    call_as(w, WORLD_BOT_TOKEN, cases[i].type, "chat.postMessage", cases[i].body)
+			->json;
 
 		if (cases[i].error != NULL) {
 			assert_error(answer, cases[i].error);
@@ -427,7 +453,8 @@ static void reading_method__asked_in_json__does_not_see_the_arguments(void **sta
 	struct world *w = *state;
 
 	assert_error(api(w, "users.info", "{\"user\":\"U0ALICE\"}"), "invalid_arguments");
-	assert_string_equal(TEXT(GET(form(w, "users.info", "user=U0ALICE"), "user"), "tz"), "Europe/Paris");
+	assert_string_equal(
+	    TEXT(GET(form(w, "users.info", "user=U0ALICE"), "user"), "tz"), "Europe/Paris");
 }
 
 static void people__asked_for__are_told(void **state)
@@ -436,13 +463,20 @@ static void people__asked_for__are_told(void **state)
 
 	assert_error(form(w, "users.info", "user=U0NOBODY"), "user_not_found");
 	assert_error(form(w, "users.lookupByEmail", "email=x@example.com"), "users_not_found");
-	assert_string_equal(TEXT(GET(form(w, "users.lookupByEmail", "email=bob@example.com"), "user"), "id"), "U0BOB");
-	assert_int_equal(cJSON_GetArraySize(GET(form(w, "usergroups.users.list", "usergroup=S0ONCALL"), "users")), 2);
-	assert_string_equal(TEXT(GET(api(w, "conversations.open", "{\"users\":\"U0ALICE\"}"), "channel"), "id"), "D0ALICE");
-	assert_true(cJSON_GetArraySize(GET(form(w, "conversations.members", "channel=C0URGENT"), "members")) >= 4);
+	assert_string_equal(
+	    TEXT(GET(form(w, "users.lookupByEmail", "email=bob@example.com"), "user"), "id"),
+	    "U0BOB");
+	assert_int_equal(cJSON_GetArraySize(
+			     GET(form(w, "usergroups.users.list", "usergroup=S0ONCALL"), "users")),
+	    2);
+	assert_string_equal(
+	    TEXT(GET(api(w, "conversations.open", "{\"users\":\"U0ALICE\"}"), "channel"), "id"),
+	    "D0ALICE");
+	assert_true(cJSON_GetArraySize(
+			GET(form(w, "conversations.members", "channel=C0URGENT"), "members")) >= 4);
 }
 
-/* ---- messages ------------------------------------------------------------------------------------------------------------ */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 static void channel__that_cannot_be_posted_to__is_refused(void **state)
 {
@@ -452,7 +486,8 @@ static void channel__that_cannot_be_posted_to__is_refused(void **state)
 	    {NULL, "#nowhere", "channel_not_found"},
 	    {NULL, "C0NOWHERE", "channel_not_found"},
 	    {"{\"name\":\"outside\",\"member\":false}", "#outside", "not_in_channel"},
-	    {"{\"name\":\"secret\",\"member\":false,\"private\":true}", "#secret", "channel_not_found"},
+	    {"{\"name\":\"secret\",\"member\":false,\"private\":true}", "#secret",
+		"channel_not_found"},
 	    {"{\"name\":\"old\",\"archived\":true}", "#old", "is_archived"},
 	    {"{\"name\":\"fresh\"}", "#fresh", NULL},
 	};
@@ -465,7 +500,8 @@ static void channel__that_cannot_be_posted_to__is_refused(void **state)
 
 		if (cases[i].make != NULL)
 			world_sim(w, "channel", cases[i].make);
-		snprintf(body, sizeof(body), "{\"channel\":\"%s\",\"text\":\"x\"}", cases[i].channel);
+		snprintf(
+		    body, sizeof(body), "{\"channel\":\"%s\",\"text\":\"x\"}", cases[i].channel);
 		answer = api(w, "chat.postMessage", body);
 		if (cases[i].error != NULL)
 			assert_error(answer, cases[i].error);
@@ -477,12 +513,14 @@ static void channel__that_cannot_be_posted_to__is_refused(void **state)
 static void channel__joined__can_be_posted_to(void **state)
 {
 	struct world *w = *state;
-	const char *id = TEXT(world_sim(w, "channel", "{\"name\":\"joinable\",\"member\":false}"), "id");
+	const char *id =
+	    TEXT(world_sim(w, "channel", "{\"name\":\"joinable\",\"member\":false}"), "id");
 	char body[96];
 
 	snprintf(body, sizeof(body), "{\"channel\":\"%s\"}", id);
 	assert_true(is_ok(api(w, "conversations.join", body)));
-	assert_true(is_ok(api(w, "chat.postMessage", "{\"channel\":\"#joinable\",\"text\":\"x\"}")));
+	assert_true(
+	    is_ok(api(w, "chat.postMessage", "{\"channel\":\"#joinable\",\"text\":\"x\"}")));
 }
 
 static void ts__of_many_posts__are_unique_and_rising(void **state)
@@ -495,7 +533,8 @@ static void ts__of_many_posts__are_unique_and_rising(void **state)
 	for (i = 0; i < 100; i++)
 		post(w, "{\"channel\":\"C0ALERTS\",\"text\":\"x\"}");
 
-	cJSON_ArrayForEach(message, world_messages(w, "C0ALERTS")) {
+	cJSON_ArrayForEach(message, world_messages(w, "C0ALERTS"))
+	{
 		assert_true(strcmp(world_ts(message), last) > 0);
 		assert_int_equal(strlen(world_ts(message)), 17);
 		last = world_ts(message);
@@ -507,30 +546,44 @@ static void content__that_slack_refuses__is_refused_with_a_pointer(void **state)
 	static const struct {
 		const char *blocks, *error, *message;
 	} cases[] = {
-	    {"[{\"type\":\"section\",\"text\":{\"type\":\"mrkdwn\",\"text\":\"\"}}]", "invalid_blocks",
+	    {"[{\"type\":\"section\",\"text\":{\"type\":\"mrkdwn\",\"text\":\"\"}}]",
+		"invalid_blocks",
 		"must be more than 0 characters [json-pointer:/blocks/0/text/text]"},
-	    {"[{\"type\":\"section\",\"text\":{\"type\":\"mrkdwn\",\"text\":\"x\",\"emoji\":true}}]", "invalid_blocks",
+	    {"[{\"type\":\"section\",\"text\":{\"type\":\"mrkdwn\",\"text\":\"x\",\"emoji\":true}}"
+	     "]",
+		"invalid_blocks",
 		"invalid additional property: emoji [json-pointer:/blocks/0/text]"},
-	    {"[{\"type\":\"section\",\"text\":{\"type\":\"plain_text\",\"text\":\"x\",\"verbatim\":true}}]", "invalid_blocks",
+	    {"[{\"type\":\"section\",\"text\":{\"type\":\"plain_text\",\"text\":\"x\",\"verbatim\":"
+	     "true}}]",
+		"invalid_blocks",
 		"invalid additional property: verbatim [json-pointer:/blocks/0/text]"},
-	    {"[{\"type\":\"section\"}]", "invalid_blocks", "missing required field: text [json-pointer:/blocks/0]"},
-	    {"[{\"type\":\"section\",\"colour\":1,\"text\":{\"type\":\"mrkdwn\",\"text\":\"x\"}}]", "invalid_blocks",
-		"invalid additional property: colour [json-pointer:/blocks/0]"},
-	    {"[{\"type\":\"header\",\"text\":{\"type\":\"mrkdwn\",\"text\":\"x\"}}]", "invalid_blocks",
-		"must be a valid enum value [json-pointer:/blocks/0/text/type]"},
-	    {"[{\"type\":\"unheard\"}]", "invalid_blocks", "unsupported type: unheard [json-pointer:/blocks/0]"},
-	    {"[{\"type\":\"actions\",\"elements\":[]}]", "invalid_blocks", "no less than 1 items allowed [json-pointer:/blocks/0/elements]"},
-	    {"[{\"type\":\"actions\",\"elements\":[{\"type\":\"button\",\"style\":\"loud\",\"text\":{\"type\":\"plain_text\",\"text\":\"x\"}}]}]",
-		"invalid_blocks", "must be a valid enum value [json-pointer:/blocks/0/elements/0/style]"},
-	    {"[{\"type\":\"actions\",\"elements\":[{\"type\":\"button\",\"action_id\":\"a\",\"text\":{\"type\":\"plain_text\",\"text\":\"x\"}},"
-	     "{\"type\":\"button\",\"action_id\":\"a\",\"text\":{\"type\":\"plain_text\",\"text\":\"y\"}}]}]",
-		"invalid_blocks", "action_id `a` already exists for block [json-pointer:/blocks/0]"},
-	    {"[{\"type\":\"divider\",\"block_id\":\"b\"},{\"type\":\"divider\",\"block_id\":\"b\"}]", "invalid_blocks",
-		"block_id `b` already exists [json-pointer:/blocks/1]"},
+	    {"[{\"type\":\"section\"}]", "invalid_blocks",
+		"missing required field: text [json-pointer:/blocks/0]"},
+	    {"[{\"type\":\"section\",\"colour\":1,\"text\":{\"type\":\"mrkdwn\",\"text\":\"x\"}}]",
+		"invalid_blocks", "invalid additional property: colour [json-pointer:/blocks/0]"},
+	    {"[{\"type\":\"header\",\"text\":{\"type\":\"mrkdwn\",\"text\":\"x\"}}]",
+		"invalid_blocks", "must be a valid enum value [json-pointer:/blocks/0/text/type]"},
+	    {"[{\"type\":\"unheard\"}]", "invalid_blocks",
+		"unsupported type: unheard [json-pointer:/blocks/0]"},
+	    {"[{\"type\":\"actions\",\"elements\":[]}]", "invalid_blocks",
+		"no less than 1 items allowed [json-pointer:/blocks/0/elements]"},
+	    {"[{\"type\":\"actions\",\"elements\":[{\"type\":\"button\",\"style\":\"loud\","
+	     "\"text\":{\"type\":\"plain_text\",\"text\":\"x\"}}]}]",
+		"invalid_blocks",
+		"must be a valid enum value [json-pointer:/blocks/0/elements/0/style]"},
+	    {"[{\"type\":\"actions\",\"elements\":[{\"type\":\"button\",\"action_id\":\"a\","
+	     "\"text\":{\"type\":\"plain_text\",\"text\":\"x\"}},"
+	     "{\"type\":\"button\",\"action_id\":\"a\",\"text\":{\"type\":\"plain_text\",\"text\":"
+	     "\"y\"}}]}]",
+		"invalid_blocks",
+		"action_id `a` already exists for block [json-pointer:/blocks/0]"},
+	    {"[{\"type\":\"divider\",\"block_id\":\"b\"},{\"type\":\"divider\",\"block_id\":\"b\"}"
+	     "]",
+		"invalid_blocks", "block_id `b` already exists [json-pointer:/blocks/1]"},
 	    {"[{\"type\":\"context\",\"elements\":[{\"type\":\"button\"}]}]", "invalid_blocks",
 		"must be a valid enum value [json-pointer:/blocks/0/elements/0/type]"},
-	    {"[{\"type\":\"image\",\"image_url\":\"ftp://x/y\",\"alt_text\":\"x\"}]", "invalid_blocks",
-		"must be a valid URL [json-pointer:/blocks/0/image_url]"},
+	    {"[{\"type\":\"image\",\"image_url\":\"ftp://x/y\",\"alt_text\":\"x\"}]",
+		"invalid_blocks", "must be a valid URL [json-pointer:/blocks/0/image_url]"},
 	    {"\"[nonsense\"", "invalid_blocks_format", NULL},
 	    {"{}", "invalid_blocks_format", NULL},
 	};
@@ -538,13 +591,16 @@ static void content__that_slack_refuses__is_refused_with_a_pointer(void **state)
 	size_t i;
 
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		char *body = xasprintf("{\"channel\":\"C0ALERTS\",\"text\":\"x\",\"blocks\":%s}", cases[i].blocks);
+		char *body = xasprintf(
+		    "{\"channel\":\"C0ALERTS\",\"text\":\"x\",\"blocks\":%s}", cases[i].blocks);
 		cJSON *answer = api(w, "chat.postMessage", body);
 
 		free(body);
 		assert_error(answer, cases[i].error);
 		if (cases[i].message != NULL)
-			assert_string_equal(cJSON_GetStringValue(cJSON_GetArrayItem(GET(answer, "errors"), 0)), cases[i].message);
+			assert_string_equal(
+			    cJSON_GetStringValue(cJSON_GetArrayItem(GET(answer, "errors"), 0)),
+			    cases[i].message);
 	}
 	assert_int_equal(cJSON_GetArraySize(world_messages(w, "C0ALERTS")), 0);
 }
@@ -565,19 +621,24 @@ static char *repeated(const char *head, const char *unit, size_t count, const ch
 
 static void content__at_a_limit__is_taken_and_one_more_is_refused(void **state)
 {
-#define SECTION_HEAD "{\"channel\":\"C0ALERTS\",\"text\":\"x\",\"blocks\":[{\"type\":\"section\",\"text\":{\"type\":\"mrkdwn\",\"text\":\""
+#define SECTION_HEAD                                                                            \
+	"{\"channel\":\"C0ALERTS\",\"text\":\"x\",\"blocks\":[{\"type\":\"section\",\"text\":{" \
+	"\"type\":\"mrkdwn\",\"text\":\""
 #define DIVIDERS_HEAD "{\"channel\":\"C0ALERTS\",\"text\":\"x\",\"blocks\":[{\"type\":\"divider\"}"
-#define FIELDS_HEAD                                                                                                                  \
-	"{\"channel\":\"C0ALERTS\",\"text\":\"x\",\"blocks\":[{\"type\":\"section\",\"fields\":[{\"type\":\"mrkdwn\",\"text\":\"x\"}"
-#define LABEL_HEAD                                                                                                                   \
-	"{\"channel\":\"C0ALERTS\",\"text\":\"x\",\"blocks\":[{\"type\":\"actions\",\"elements\":[{\"type\":\"button\",\"text\":{\"type\":"    \
+#define FIELDS_HEAD                                                                                \
+	"{\"channel\":\"C0ALERTS\",\"text\":\"x\",\"blocks\":[{\"type\":\"section\",\"fields\":[{" \
+	"\"type\":\"mrkdwn\",\"text\":\"x\"}"
+#define LABEL_HEAD                                                                                 \
+	"{\"channel\":\"C0ALERTS\",\"text\":\"x\",\"blocks\":[{\"type\":\"actions\",\"elements\":" \
+	"[{\"type\":\"button\",\"text\":{\"type\":"                                                \
 	"\"plain_text\",\"text\":\""
 	static const struct {
 		const char *head, *unit, *tail, *error;
 		size_t most;
 	} cases[] = {
 	    {SECTION_HEAD, "x", "\"}}]}", "invalid_blocks", 3000},
-	    {SECTION_HEAD, "\xf0\x9f\x94\xb4", "\"}}]}", "invalid_blocks", 1500}, /* two UTF-16 units each */
+	    {SECTION_HEAD, "\xf0\x9f\x94\xb4", "\"}}]}", "invalid_blocks",
+		1500}, /* two UTF-16 units each */
 	    {DIVIDERS_HEAD, ",{\"type\":\"divider\"}", "]}", "invalid_blocks", 49},
 	    {FIELDS_HEAD, ",{\"type\":\"mrkdwn\",\"text\":\"x\"}", "]}]}", "invalid_blocks", 9},
 	    {LABEL_HEAD, "x", "\"}}]}]}", "invalid_blocks", 75},
@@ -588,7 +649,8 @@ static void content__at_a_limit__is_taken_and_one_more_is_refused(void **state)
 
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char *fits = repeated(cases[i].head, cases[i].unit, cases[i].most, cases[i].tail);
-		char *over = repeated(cases[i].head, cases[i].unit, cases[i].most + 1, cases[i].tail);
+		char *over =
+		    repeated(cases[i].head, cases[i].unit, cases[i].most + 1, cases[i].tail);
 
 		assert_true(is_ok(api(w, "chat.postMessage", fits)));
 		assert_error(api(w, "chat.postMessage", over), cases[i].error);
@@ -596,10 +658,14 @@ static void content__at_a_limit__is_taken_and_one_more_is_refused(void **state)
 		free(over);
 	}
 	{
-		char *much = repeated("{\"channel\":\"C0ALERTS\",\"text\":\"x\",\"blocks\":[{\"type\":\"divider\"}",
-		    ",{\"type\":\"section\",\"text\":{\"type\":\"mrkdwn\",\"text\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-		    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-		    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}}",
+		char *much = repeated(
+		    "{\"channel\":\"C0ALERTS\",\"text\":\"x\",\"blocks\":[{\"type\":\"divider\"}",
+		    ",{\"type\":\"section\",\"text\":{\"type\":\"mrkdwn\",\"text\":"
+		    "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}}",
 		    45, "]}");
 
 		assert_error(api(w, "chat.postMessage", much), "msg_blocks_too_long");
@@ -612,25 +678,36 @@ static void message__without_content__is_refused(void **state)
 	struct world *w = *state;
 
 	assert_error(api(w, "chat.postMessage", "{\"channel\":\"C0ALERTS\"}"), "no_text");
-	assert_error(api(w, "chat.postMessage", "{\"channel\":\"C0ALERTS\",\"text\":\"\",\"blocks\":[]}"), "no_text");
-	assert_error(api(w, "chat.postMessage", "{\"channel\":\"C0ALERTS\",\"text\":\"x\",\"metadata\":{\"event_type\":\"a b\"}}"),
+	assert_error(
+	    api(w, "chat.postMessage", "{\"channel\":\"C0ALERTS\",\"text\":\"\",\"blocks\":[]}"),
+	    "no_text");
+	assert_error(
+	    api(w, "chat.postMessage",
+		"{\"channel\":\"C0ALERTS\",\"text\":\"x\",\"metadata\":{\"event_type\":\"a b\"}}"),
 	    "invalid_metadata_format");
-	assert_error(api(w, "chat.postMessage", "{\"channel\":\"C0ALERTS\",\"text\":\"x\",\"thread_ts\":\"1.000001\"}"),
+	assert_error(api(w, "chat.postMessage",
+			 "{\"channel\":\"C0ALERTS\",\"text\":\"x\",\"thread_ts\":\"1.000001\"}"),
 	    "cannot_reply_to_message");
-	assert_error(api(w, "chat.postMessage", "{\"channel\":\"C0ALERTS\",\"text\":\"x\",\"thread_ts\":1700000000.000001}"),
+	assert_error(
+	    api(w, "chat.postMessage",
+		"{\"channel\":\"C0ALERTS\",\"text\":\"x\",\"thread_ts\":1700000000.000001}"),
 	    "invalid_arguments");
 }
 
 static void update__leaves_and_takes_what_slack_does(void **state)
 {
 	struct world *w = *state;
-	const char *ts = post(w, "{\"channel\":\"C0ALERTS\",\"text\":\"old\",\"blocks\":[{\"type\":\"divider\"}],"
-				 "\"attachments\":[{\"color\":\"good\",\"blocks\":[{\"type\":\"divider\"}]}],"
-				 "\"metadata\":{\"event_type\":\"headsup_word\",\"event_payload\":{\"word\":7}}}");
+	const char *ts = post(w,
+	    "{\"channel\":\"C0ALERTS\",\"text\":\"old\",\"blocks\":[{\"type\":\"divider\"}],"
+	    "\"attachments\":[{\"color\":\"good\",\"blocks\":[{\"type\":\"divider\"}]}],"
+	    "\"metadata\":{\"event_type\":\"headsup_word\",\"event_payload\":{\"word\":7}}}");
 	char *body = xasprintf("{\"channel\":\"C0ALERTS\",\"ts\":\"%s\",\"text\":\"new\"}", ts);
-	char *bare = xasprintf("{\"channel\":\"C0ALERTS\",\"ts\":\"%s\",\"text\":\"newer\",\"attachments\":[],\"metadata\":{}}", ts);
+	char *bare = xasprintf("{\"channel\":\"C0ALERTS\",\"ts\":\"%s\",\"text\":\"newer\","
+			       "\"attachments\":[],\"metadata\":{}}",
+	    ts);
 	char *longer = repeated("", "x", 4001, "");
-	char *too_long = xasprintf("{\"channel\":\"C0ALERTS\",\"ts\":\"%s\",\"text\":\"%s\"}", ts, longer);
+	char *too_long =
+	    xasprintf("{\"channel\":\"C0ALERTS\",\"ts\":\"%s\",\"text\":\"%s\"}", ts, longer);
 	const cJSON *message;
 
 	assert_true(is_ok(api(w, "chat.update", body)));
@@ -646,8 +723,12 @@ static void update__leaves_and_takes_what_slack_does(void **state)
 	assert_null(GET(message, "metadata"));
 
 	assert_error(api(w, "chat.update", too_long), "msg_too_long");
-	assert_error(api(w, "chat.update", "{\"channel\":\"C0ALERTS\",\"ts\":\"1.000001\",\"text\":\"x\"}"), "message_not_found");
-	assert_error(api(w, "chat.update", "{\"channel\":\"#security-alerts\",\"ts\":\"1.000001\",\"text\":\"x\"}"), "channel_not_found");
+	assert_error(
+	    api(w, "chat.update", "{\"channel\":\"C0ALERTS\",\"ts\":\"1.000001\",\"text\":\"x\"}"),
+	    "message_not_found");
+	assert_error(api(w, "chat.update",
+			 "{\"channel\":\"#security-alerts\",\"ts\":\"1.000001\",\"text\":\"x\"}"),
+	    "channel_not_found");
 	free(body);
 	free(bare);
 	free(longer);
@@ -657,9 +738,13 @@ static void update__leaves_and_takes_what_slack_does(void **state)
 static void history__with_and_without_metadata__pages_newest_first(void **state)
 {
 	struct world *w = *state;
-	const char *root = post(w, "{\"channel\":\"C0PAYSEC\",\"text\":\"m0\",\"metadata\":{\"event_type\":\"t\",\"event_payload\":{\"n\":1}}}");
-	char *reply = xasprintf("{\"channel\":\"C0PAYSEC\",\"text\":\"reply\",\"thread_ts\":\"%s\"}", root);
-	char *shout = xasprintf("{\"channel\":\"C0PAYSEC\",\"text\":\"shout\",\"thread_ts\":\"%s\",\"reply_broadcast\":true}", root);
+	const char *root = post(w, "{\"channel\":\"C0PAYSEC\",\"text\":\"m0\",\"metadata\":{"
+				   "\"event_type\":\"t\",\"event_payload\":{\"n\":1}}}");
+	char *reply =
+	    xasprintf("{\"channel\":\"C0PAYSEC\",\"text\":\"reply\",\"thread_ts\":\"%s\"}", root);
+	char *shout = xasprintf("{\"channel\":\"C0PAYSEC\",\"text\":\"shout\",\"thread_ts\":\"%s\","
+				"\"reply_broadcast\":true}",
+	    root);
 	char *thread = xasprintf("channel=C0PAYSEC&ts=%s", root);
 	char *cursor, *more, *since;
 	cJSON *page;
@@ -671,14 +756,17 @@ static void history__with_and_without_metadata__pages_newest_first(void **state)
 	page = form(w, "conversations.history", "channel=C0PAYSEC&limit=2");
 	assert_string_equal(TEXT(cJSON_GetArrayItem(GET(page, "messages"), 0), "text"), "m1");
 	assert_string_equal(TEXT(cJSON_GetArrayItem(GET(page, "messages"), 1), "text"), "shout");
-	assert_string_equal(TEXT(cJSON_GetArrayItem(GET(page, "messages"), 1), "subtype"), "thread_broadcast");
+	assert_string_equal(
+	    TEXT(cJSON_GetArrayItem(GET(page, "messages"), 1), "subtype"), "thread_broadcast");
 	assert_true(cJSON_IsTrue(GET(page, "has_more")));
 	cursor = xstrdup(TEXT(GET(page, "response_metadata"), "next_cursor"));
-	more = xasprintf("channel=C0PAYSEC&limit=2&cursor=%.*s%%3D", (int)strlen(cursor) - 1, cursor);
+	more =
+	    xasprintf("channel=C0PAYSEC&limit=2&cursor=%.*s%%3D", (int)strlen(cursor) - 1, cursor);
 	page = form(w, "conversations.history", more);
 	assert_int_equal(cJSON_GetArraySize(GET(page, "messages")), 1);
 	assert_null(GET(cJSON_GetArrayItem(GET(page, "messages"), 0), "metadata"));
-	assert_int_equal(GET(cJSON_GetArrayItem(GET(page, "messages"), 0), "reply_count")->valueint, 2);
+	assert_int_equal(
+	    GET(cJSON_GetArrayItem(GET(page, "messages"), 0), "reply_count")->valueint, 2);
 	assert_string_equal(TEXT(GET(page, "response_metadata"), "next_cursor"), "");
 
 	page = form(w, "conversations.history", "channel=C0PAYSEC&include_all_metadata=true");
@@ -689,8 +777,10 @@ static void history__with_and_without_metadata__pages_newest_first(void **state)
 	assert_string_equal(TEXT(cJSON_GetArrayItem(GET(page, "messages"), 1), "text"), "reply");
 
 	since = xasprintf("channel=C0PAYSEC&oldest=%s", root);
-	assert_int_equal(cJSON_GetArraySize(GET(form(w, "conversations.history", since), "messages")), 2);
-	assert_error(form(w, "conversations.history", "channel=C0PAYSEC&cursor=nonsense"), "invalid_cursor");
+	assert_int_equal(
+	    cJSON_GetArraySize(GET(form(w, "conversations.history", since), "messages")), 2);
+	assert_error(
+	    form(w, "conversations.history", "channel=C0PAYSEC&cursor=nonsense"), "invalid_cursor");
 	free(reply);
 	free(shout);
 	free(thread);
@@ -704,10 +794,12 @@ static void permalink_reaction_delete__of_a_message__do_what_they_say(void **sta
 	struct world *w = *state;
 	const char *ts = post(w, "{\"channel\":\"C0ALERTS\",\"text\":\"gone soon\"}");
 	char *link = xasprintf("channel=C0ALERTS&message_ts=%s", ts);
-	char *react = xasprintf("{\"channel\":\"C0ALERTS\",\"timestamp\":\"%s\",\"name\":\"eyes\"}", ts);
+	char *react =
+	    xasprintf("{\"channel\":\"C0ALERTS\",\"timestamp\":\"%s\",\"name\":\"eyes\"}", ts);
 	char *gone = xasprintf("{\"channel\":\"C0ALERTS\",\"ts\":\"%s\"}", ts);
 
-	assert_non_null(strstr(TEXT(form(w, "chat.getPermalink", link), "permalink"), "/archives/C0ALERTS/p"));
+	assert_non_null(
+	    strstr(TEXT(form(w, "chat.getPermalink", link), "permalink"), "/archives/C0ALERTS/p"));
 	assert_true(is_ok(api(w, "reactions.add", react)));
 	assert_error(api(w, "reactions.add", react), "already_reacted");
 	assert_true(is_ok(api(w, "chat.delete", gone)));
@@ -726,14 +818,21 @@ static void post_limit__when_it_is_on__answers_429(void **state)
 
 	world_knob(w, "{\"posts_per_second\":1}");
 
-	assert_int_equal(call_as(w, WORLD_BOT_TOKEN, form_type, "chat.postMessage", "channel=C0ALERTS&text=1")->status, 200);
-	answer = call_as(w, WORLD_BOT_TOKEN, form_type, "chat.postMessage", "channel=C0ALERTS&text=2");
+	assert_int_equal(
+	    call_as(w, WORLD_BOT_TOKEN, form_type, "chat.postMessage", "channel=C0ALERTS&text=1")
+		->status,
+	    200);
+	answer =
+	    call_as(w, WORLD_BOT_TOKEN, form_type, "chat.postMessage", "channel=C0ALERTS&text=2");
 	assert_int_equal(answer->status, 429);
 	assert_string_equal(world_header(w, answer, "retry-after"), "1");
-	assert_int_equal(call_as(w, WORLD_BOT_TOKEN, form_type, "chat.postMessage", "channel=C0URGENT&text=3")->status, 200);
+	assert_int_equal(
+	    call_as(w, WORLD_BOT_TOKEN, form_type, "chat.postMessage", "channel=C0URGENT&text=3")
+		->status,
+	    200);
 }
 
-/* ---- the socket ------------------------------------------------------------------------------------------------------------- */
+/* ---- the socket ------------------------------------------------------------------------------ */
 
 static void ticket__used_or_old_or_made_up__opens_nothing(void **state)
 {
@@ -755,7 +854,8 @@ static void slash__acknowledged_with_a_text__is_shown_to_the_asker(void **state)
 {
 	struct world *w = *state;
 	struct ws *ws = connected(w);
-	int call = begin(w, "slash", "{\"user\":\"alice\",\"channel\":\"#general\",\"text\":\"ack A1\"}");
+	int call =
+	    begin(w, "slash", "{\"user\":\"alice\",\"channel\":\"#general\",\"text\":\"ack A1\"}");
 	cJSON *envelope = ws_json(ws, WORLD_PATIENCE_MS), *answer;
 	const cJSON *payload = GET(envelope, "payload");
 
@@ -813,7 +913,8 @@ static void event__not_acknowledged__comes_again_as_itself(void **state)
 	assert_int_equal(GET(first, "retry_attempt")->valueint, 0);
 	assert_int_equal(GET(second, "retry_attempt")->valueint, 1);
 	assert_string_equal(TEXT(second, "retry_reason"), "timeout");
-	assert_string_equal(TEXT(GET(first, "payload"), "event_id"), TEXT(GET(second, "payload"), "event_id"));
+	assert_string_equal(
+	    TEXT(GET(first, "payload"), "event_id"), TEXT(GET(second, "payload"), "event_id"));
 	assert_string_not_equal(TEXT(first, "envelope_id"), TEXT(second, "envelope_id"));
 	ws_ack(ws, second, NULL);
 	world_until(w, cJSON_GetArraySize(GET(sim_get(w, "acks"), "acks")) == 1);
@@ -845,10 +946,13 @@ static void mention__in_a_channel__is_told_twice(void **state)
 {
 	struct world *w = *state;
 	struct ws *ws = connected(w);
-	int call = begin(w, "mention", "{\"user\":\"bob\",\"channel\":\"C0URGENT\",\"text\":\"list\"}");
-	cJSON *one = ws_json(ws, WORLD_PATIENCE_MS), *other = ws_json(ws, WORLD_PATIENCE_MS), *answer;
+	int call =
+	    begin(w, "mention", "{\"user\":\"bob\",\"channel\":\"C0URGENT\",\"text\":\"list\"}");
+	cJSON *one = ws_json(ws, WORLD_PATIENCE_MS), *other = ws_json(ws, WORLD_PATIENCE_MS),
+	      *answer;
 	bool in_order = strcmp(TEXT(event_of(one), "type"), "app_mention") == 0;
-	const cJSON *mention = event_of(in_order ? one : other), *twin = event_of(in_order ? other : one);
+	const cJSON *mention = event_of(in_order ? one : other),
+		    *twin = event_of(in_order ? other : one);
 
 	ws_ack(ws, one, NULL);
 	ws_ack(ws, other, NULL);
@@ -859,7 +963,8 @@ static void mention__in_a_channel__is_told_twice(void **state)
 	assert_string_equal(TEXT(mention, "text"), "<@U0BOT> list");
 	assert_string_equal(TEXT(twin, "type"), "message");
 	assert_string_equal(TEXT(mention, "ts"), TEXT(twin, "ts"));
-	assert_string_not_equal(TEXT(GET(one, "payload"), "event_id"), TEXT(GET(other, "payload"), "event_id"));
+	assert_string_not_equal(
+	    TEXT(GET(one, "payload"), "event_id"), TEXT(GET(other, "payload"), "event_id"));
 	assert_non_null(world_find(w, "C0URGENT", "list"));
 	cJSON_Delete(one);
 	cJSON_Delete(other);
@@ -967,7 +1072,8 @@ static void envelope__doubled_lost_padded__is_as_asked(void **state)
 	world_sim(w, "dm", "{\"user\":\"alice\",\"text\":\"one\",\"wait\":false}");
 	one = ws_json(ws, WORLD_PATIENCE_MS);
 	other = ws_json(ws, WORLD_PATIENCE_MS);
-	assert_string_equal(TEXT(GET(one, "payload"), "event_id"), TEXT(GET(other, "payload"), "event_id"));
+	assert_string_equal(
+	    TEXT(GET(one, "payload"), "event_id"), TEXT(GET(other, "payload"), "event_id"));
 	assert_string_not_equal(TEXT(one, "envelope_id"), TEXT(other, "envelope_id"));
 	ws_ack(ws, other, NULL);
 	cJSON_Delete(one);
@@ -1004,14 +1110,19 @@ static void raw_frame__of_any_kind__arrives_as_it_is(void **state)
 	ws_close(ws);
 }
 
-/* ---- presses, modals, response URLs -------------------------------------------------------------------------------------------- */
+/* ---- presses, modals, response URLs ---------------------------------------------------------- */
 
-#define CARD                                                                                                                         \
-	"{\"channel\":\"C0URGENT\",\"text\":\"card\",\"metadata\":{\"event_type\":\"t\",\"event_payload\":{\"n\":1}},\"attachments\":["     \
-	"{\"color\":\"#d00000\",\"blocks\":[{\"type\":\"actions\",\"block_id\":\"b\",\"elements\":["                                      \
-	"{\"type\":\"button\",\"action_id\":\"ack\",\"value\":\"A1:1\",\"text\":{\"type\":\"plain_text\",\"text\":\"Ack\"}},"              \
-	"{\"type\":\"overflow\",\"action_id\":\"more\",\"options\":[{\"text\":{\"type\":\"plain_text\",\"text\":\"Why?\"},\"value\":"      \
-	"\"A1:1:why\"},{\"text\":{\"type\":\"plain_text\",\"text\":\"Note\"},\"value\":\"A1:1:note\"}]}]}]}]}"
+#define CARD                                                                                      \
+	"{\"channel\":\"C0URGENT\",\"text\":\"card\",\"metadata\":{\"event_type\":\"t\",\"event_" \
+	"payload\":{\"n\":1}},\"attachments\":["                                                  \
+	"{\"color\":\"#d00000\",\"blocks\":[{\"type\":\"actions\",\"block_id\":\"b\","            \
+	"\"elements\":["                                                                          \
+	"{\"type\":\"button\",\"action_id\":\"ack\",\"value\":\"A1:1\",\"text\":{\"type\":"       \
+	"\"plain_text\",\"text\":\"Ack\"}},"                                                      \
+	"{\"type\":\"overflow\",\"action_id\":\"more\",\"options\":[{\"text\":{\"type\":\"plain_" \
+	"text\",\"text\":\"Why?\"},\"value\":"                                                    \
+	"\"A1:1:why\"},{\"text\":{\"type\":\"plain_text\",\"text\":\"Note\"},\"value\":\"A1:1:"   \
+	"note\"}]}]}]}]}"
 
 static void press__of_what_is_there__brings_the_real_message(void **state)
 {
@@ -1029,11 +1140,14 @@ static void press__of_what_is_there__brings_the_real_message(void **state)
 	size_t i;
 
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		char *body = xasprintf("{\"user\":\"bob\",\"channel\":\"C0URGENT\",\"ts\":\"%s\",\"%s\":\"%s\"}", ts,
-		    cases[i].action != NULL ? "action_id" : "label", cases[i].action != NULL ? cases[i].action : cases[i].label);
+		char *body = xasprintf(
+		    "{\"user\":\"bob\",\"channel\":\"C0URGENT\",\"ts\":\"%s\",\"%s\":\"%s\"}", ts,
+		    cases[i].action != NULL ? "action_id" : "label",
+		    cases[i].action != NULL ? cases[i].action : cases[i].label);
 		int call = begin(w, "press", body);
 		cJSON *envelope = ws_json(ws, WORLD_PATIENCE_MS), *answer;
-		const cJSON *payload = GET(envelope, "payload"), *action = cJSON_GetArrayItem(GET(payload, "actions"), 0);
+		const cJSON *payload = GET(envelope, "payload"),
+			    *action = cJSON_GetArrayItem(GET(payload, "actions"), 0);
 		const cJSON *option = GET(action, "selected_option");
 
 		free(body);
@@ -1046,7 +1160,8 @@ static void press__of_what_is_there__brings_the_real_message(void **state)
 		assert_string_equal(TEXT(GET(payload, "message"), "ts"), ts);
 		assert_non_null(GET(GET(payload, "message"), "metadata"));
 		assert_string_equal(TEXT(action, "type"), cases[i].type);
-		assert_string_equal(TEXT(option != NULL ? option : action, "value"), cases[i].value);
+		assert_string_equal(
+		    TEXT(option != NULL ? option : action, "value"), cases[i].value);
 		assert_string_equal(TEXT(action, "block_id"), "b");
 		cJSON_Delete(envelope);
 		cJSON_Delete(answer);
@@ -1059,10 +1174,15 @@ static void press__of_what_is_not_there__is_an_error_unless_forced(void **state)
 	struct world *w = *state;
 	struct ws *ws = connected(w);
 	const char *ts = post(w, CARD);
-	char *wrong = xasprintf("{\"user\":\"bob\",\"channel\":\"C0URGENT\",\"ts\":\"%s\",\"action_id\":\"resolve\"}", ts);
-	char *value = xasprintf("{\"user\":\"bob\",\"channel\":\"C0URGENT\",\"ts\":\"%s\",\"action_id\":\"ack\",\"value\":\"A2:1\"}", ts);
-	char *forced = xasprintf(
-	    "{\"user\":\"bob\",\"channel\":\"C0URGENT\",\"ts\":\"%s\",\"action_id\":\"resolve\",\"value\":\"A1:1\",\"force\":true}", ts);
+	char *wrong = xasprintf(
+	    "{\"user\":\"bob\",\"channel\":\"C0URGENT\",\"ts\":\"%s\",\"action_id\":\"resolve\"}",
+	    ts);
+	char *value = xasprintf("{\"user\":\"bob\",\"channel\":\"C0URGENT\",\"ts\":\"%s\",\"action_"
+				"id\":\"ack\",\"value\":\"A2:1\"}",
+	    ts);
+	char *forced = xasprintf("{\"user\":\"bob\",\"channel\":\"C0URGENT\",\"ts\":\"%s\","
+				 "\"action_id\":\"resolve\",\"value\":\"A1:1\",\"force\":true}",
+	    ts);
 	cJSON *envelope, *answer;
 	int call;
 
@@ -1072,7 +1192,8 @@ static void press__of_what_is_not_there__is_an_error_unless_forced(void **state)
 	envelope = ws_json(ws, WORLD_PATIENCE_MS);
 	ws_ack(ws, envelope, NULL);
 	answer = finish(call);
-	assert_string_equal(TEXT(cJSON_GetArrayItem(GET(GET(envelope, "payload"), "actions"), 0), "value"), "A1:1");
+	assert_string_equal(
+	    TEXT(cJSON_GetArrayItem(GET(GET(envelope, "payload"), "actions"), 0), "value"), "A1:1");
 	cJSON_Delete(envelope);
 	cJSON_Delete(answer);
 	free(wrong);
@@ -1090,8 +1211,12 @@ static void response_url__five_times__and_no_more(void **state)
 
 	assert_int_equal(world_http(w, "POST", url, NULL, "[]", NULL)->status, 400);
 	for (i = 0; i < 5; i++)
-		assert_int_equal(world_http(w, "POST", url, NULL, i == 0 ? "{\"text\":\"all\",\"response_type\":\"in_channel\"}"
-									  : "{\"text\":\"me\"}", NULL)->status, 200);
+		assert_int_equal(world_http(w, "POST", url, NULL,
+				     i == 0 ? "{\"text\":\"all\",\"response_type\":\"in_channel\"}"
+					    : "{\"text\":\"me\"}",
+				     NULL)
+				     ->status,
+		    200);
 	assert_int_equal(world_http(w, "POST", url, NULL, "{\"text\":\"me\"}", NULL)->status, 404);
 	assert_non_null(world_find(w, "C0GENERAL", "all"));
 	assert_null(TEXT(world_find(w, "C0GENERAL", "all"), "user"));
@@ -1103,20 +1228,26 @@ static void ephemeral__to_someone_outside__is_refused(void **state)
 {
 	struct world *w = *state;
 
-	assert_true(is_ok(api(w, "chat.postEphemeral", "{\"channel\":\"C0GENERAL\",\"user\":\"U0BOB\",\"text\":\"psst\"}")));
-	assert_error(api(w, "chat.postEphemeral", "{\"channel\":\"C0GENERAL\",\"user\":\"U0NOBODY\",\"text\":\"psst\"}"),
+	assert_true(is_ok(api(w, "chat.postEphemeral",
+	    "{\"channel\":\"C0GENERAL\",\"user\":\"U0BOB\",\"text\":\"psst\"}")));
+	assert_error(api(w, "chat.postEphemeral",
+			 "{\"channel\":\"C0GENERAL\",\"user\":\"U0NOBODY\",\"text\":\"psst\"}"),
 	    "user_not_in_channel");
 	assert_non_null(world_find_ephemeral(w, "U0BOB", "psst"));
 	assert_null(world_find(w, "C0GENERAL", "psst"));
 }
 
-#define MODAL                                                                                                                        \
-	"{\"type\":\"modal\",\"callback_id\":\"announce\",\"notify_on_close\":false,\"title\":{\"type\":\"plain_text\",\"text\":\"T\"},"    \
-	"\"submit\":{\"type\":\"plain_text\",\"text\":\"Go\"},\"blocks\":["                                                               \
-	"{\"type\":\"input\",\"block_id\":\"why\",\"label\":{\"type\":\"plain_text\",\"text\":\"Why\"},\"element\":"                       \
-	"{\"type\":\"plain_text_input\",\"action_id\":\"text\",\"max_length\":5}},"                                                       \
-	"{\"type\":\"input\",\"block_id\":\"long\",\"optional\":true,\"label\":{\"type\":\"plain_text\",\"text\":\"Long\"},\"element\":"    \
-	"{\"type\":\"static_select\",\"action_id\":\"pick\",\"options\":[{\"text\":{\"type\":\"plain_text\",\"text\":\"30 min\"},"         \
+#define MODAL                                                                                      \
+	"{\"type\":\"modal\",\"callback_id\":\"announce\",\"notify_on_close\":false,\"title\":{"   \
+	"\"type\":\"plain_text\",\"text\":\"T\"},"                                                 \
+	"\"submit\":{\"type\":\"plain_text\",\"text\":\"Go\"},\"blocks\":["                        \
+	"{\"type\":\"input\",\"block_id\":\"why\",\"label\":{\"type\":\"plain_text\",\"text\":"    \
+	"\"Why\"},\"element\":"                                                                    \
+	"{\"type\":\"plain_text_input\",\"action_id\":\"text\",\"max_length\":5}},"                \
+	"{\"type\":\"input\",\"block_id\":\"long\",\"optional\":true,\"label\":{\"type\":\"plain_" \
+	"text\",\"text\":\"Long\"},\"element\":"                                                   \
+	"{\"type\":\"static_select\",\"action_id\":\"pick\",\"options\":[{\"text\":{\"type\":"     \
+	"\"plain_text\",\"text\":\"30 min\"},"                                                     \
 	"\"value\":\"30m\"}]}}]}"
 
 static void modal__opened_with_a_trigger__once_and_in_time(void **state)
@@ -1134,15 +1265,19 @@ static void modal__opened_with_a_trigger__once_and_in_time(void **state)
 	free(body);
 	body = xasprintf("{\"trigger_id\":\"%s\",\"view\":" MODAL "}", trigger);
 	assert_error(api(w, "views.open", body), "expired_trigger_id");
-	assert_error(api(w, "views.open", "{\"trigger_id\":\"1.2.3\",\"view\":" MODAL "}"), "invalid_trigger_id");
-	assert_error(api(w, "views.open", "{\"trigger_id\":\"1.2.3\",\"view\":{\"type\":\"modal\",\"blocks\":[]}}"), "invalid_arguments");
+	assert_error(api(w, "views.open", "{\"trigger_id\":\"1.2.3\",\"view\":" MODAL "}"),
+	    "invalid_trigger_id");
+	assert_error(api(w, "views.open",
+			 "{\"trigger_id\":\"1.2.3\",\"view\":{\"type\":\"modal\",\"blocks\":[]}}"),
+	    "invalid_arguments");
 	free(body);
 }
 
 static void modal__submitted__carries_its_state_and_follows_the_answer(void **state)
 {
 	struct world *w = *state;
-	char *body = xasprintf("{\"trigger_id\":\"%s\",\"view\":" MODAL "}", TEXT(world_slash(w, "alice", "C0GENERAL", ""), "trigger_id"));
+	char *body = xasprintf("{\"trigger_id\":\"%s\",\"view\":" MODAL "}",
+	    TEXT(world_slash(w, "alice", "C0GENERAL", ""), "trigger_id"));
 	struct ws *ws = connected(w);
 	cJSON *envelope, *answer;
 	const cJSON *values;
@@ -1151,14 +1286,18 @@ static void modal__submitted__carries_its_state_and_follows_the_answer(void **st
 	assert_true(is_ok(api(w, "views.open", body)));
 	free(body);
 	assert_non_null(strstr(TEXT(world_submit(w, "alice", "{}"), "error"), "wanted"));
-	assert_non_null(strstr(TEXT(world_submit(w, "alice", "{\"why\":\"123456\"}"), "error"), "too long"));
+	assert_non_null(
+	    strstr(TEXT(world_submit(w, "alice", "{\"why\":\"123456\"}"), "error"), "too long"));
 
-	call = begin(w, "submit", "{\"user\":\"alice\",\"values\":{\"why\":\"chef\",\"pick\":\"30 min\"}}");
+	call = begin(
+	    w, "submit", "{\"user\":\"alice\",\"values\":{\"why\":\"chef\",\"pick\":\"30 min\"}}");
 	envelope = ws_json(ws, WORLD_PATIENCE_MS);
 	values = GET(GET(GET(GET(envelope, "payload"), "view"), "state"), "values");
 	assert_string_equal(TEXT(GET(GET(values, "why"), "text"), "value"), "chef");
-	assert_string_equal(TEXT(GET(GET(GET(values, "long"), "pick"), "selected_option"), "value"), "30m");
-	ws_ack(ws, envelope, "{\"response_action\":\"errors\",\"errors\":{\"why\":\"no\",\"nowhere\":\"x\"}}");
+	assert_string_equal(
+	    TEXT(GET(GET(GET(values, "long"), "pick"), "selected_option"), "value"), "30m");
+	ws_ack(ws, envelope,
+	    "{\"response_action\":\"errors\",\"errors\":{\"why\":\"no\",\"nowhere\":\"x\"}}");
 	answer = finish(call);
 	assert_non_null(TEXT(answer, "problem"));
 	cJSON_Delete(envelope);
@@ -1169,7 +1308,8 @@ static void modal__submitted__carries_its_state_and_follows_the_answer(void **st
 	ws_ack(ws, envelope, "{}");
 	answer = finish(call);
 	assert_null(TEXT(answer, "problem"));
-	assert_false(cJSON_IsTrue(GET(cJSON_GetArrayItem(GET(sim_get(w, "views"), "views"), 0), "open")));
+	assert_false(
+	    cJSON_IsTrue(GET(cJSON_GetArrayItem(GET(sim_get(w, "views"), "views"), 0), "open")));
 	cJSON_Delete(envelope);
 	cJSON_Delete(answer);
 	ws_close(ws);
@@ -1178,24 +1318,31 @@ static void modal__submitted__carries_its_state_and_follows_the_answer(void **st
 static void home__published__keeps_one_view_and_minds_the_hash(void **state)
 {
 	struct world *w = *state;
-	cJSON *first = api(w, "views.publish", "{\"user_id\":\"U0ALICE\",\"view\":{\"type\":\"home\",\"blocks\":[{\"type\":\"divider\"}]}}");
-	cJSON *second = api(w, "views.publish", "{\"user_id\":\"U0ALICE\",\"view\":{\"type\":\"home\",\"blocks\":[]}}");
+	cJSON *first = api(w, "views.publish",
+	    "{\"user_id\":\"U0ALICE\",\"view\":{\"type\":\"home\",\"blocks\":[{\"type\":"
+	    "\"divider\"}]}}");
+	cJSON *second = api(w, "views.publish",
+	    "{\"user_id\":\"U0ALICE\",\"view\":{\"type\":\"home\",\"blocks\":[]}}");
 
 	assert_true(is_ok(first));
 	assert_string_equal(TEXT(GET(first, "view"), "id"), TEXT(GET(second, "view"), "id"));
-	assert_error(api(w, "views.publish", "{\"user_id\":\"U0ALICE\",\"hash\":\"old\",\"view\":{\"type\":\"home\",\"blocks\":[]}}"),
+	assert_error(api(w, "views.publish",
+			 "{\"user_id\":\"U0ALICE\",\"hash\":\"old\",\"view\":{\"type\":\"home\","
+			 "\"blocks\":[]}}"),
 	    "hash_conflict");
 }
 
-/* ---- faults ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 static void fault__on_a_method__happens_so_many_times(void **state)
 {
 	struct world *w = *state;
-	const char *type = "application/json; charset=utf-8", *body = "{\"channel\":\"C0ALERTS\",\"text\":\"f\"}";
+	const char *type = "application/json; charset=utf-8",
+		   *body = "{\"channel\":\"C0ALERTS\",\"text\":\"f\"}";
 	struct world_answer *answer;
 
-	world_fault(w, "{\"method\":\"chat.postMessage\",\"times\":2,\"status\":429,\"retry_after\":7}");
+	world_fault(
+	    w, "{\"method\":\"chat.postMessage\",\"times\":2,\"status\":429,\"retry_after\":7}");
 	answer = call_as(w, WORLD_BOT_TOKEN, type, "chat.postMessage", body);
 	assert_int_equal(answer->status, 429);
 	assert_string_equal(world_header(w, answer, "Retry-After"), "7");
@@ -1205,7 +1352,8 @@ static void fault__on_a_method__happens_so_many_times(void **state)
 	assert_int_equal(call_as(w, WORLD_BOT_TOKEN, type, "chat.postMessage", body)->status, 200);
 	assert_int_equal(world_count(w, "C0ALERTS", "f"), 1);
 
-	world_fault(w, "{\"method\":\"chat.postMessage\",\"error\":\"invalid_blocks\",\"channel\":\"#security-alerts\"}");
+	world_fault(w, "{\"method\":\"chat.postMessage\",\"error\":\"invalid_blocks\",\"channel\":"
+		       "\"#security-alerts\"}");
 	assert_true(is_ok(api(w, "chat.postMessage", "{\"channel\":\"C0URGENT\",\"text\":\"u\"}")));
 	assert_error(api(w, "chat.postMessage", body), "invalid_blocks");
 	world_fault(w, "{\"method\":\"*\",\"status\":503,\"times\":-1}");
@@ -1221,13 +1369,21 @@ static void fault__that_cuts__applies_the_call_and_answers_nothing(void **state)
 	const char *type = "application/json; charset=utf-8";
 
 	world_fault(w, "{\"method\":\"chat.postMessage\",\"cut\":true}");
-	assert_int_equal(call_as(w, WORLD_BOT_TOKEN, type, "chat.postMessage", "{\"channel\":\"C0ALERTS\",\"text\":\"cut\"}")->status, 0);
+	assert_int_equal(call_as(w, WORLD_BOT_TOKEN, type, "chat.postMessage",
+			     "{\"channel\":\"C0ALERTS\",\"text\":\"cut\"}")
+			     ->status,
+	    0);
 	assert_int_equal(world_count(w, "C0ALERTS", "cut"), 1);
 	world_fault(w, "{\"method\":\"chat.postMessage\",\"cut\":true,\"apply\":false}");
-	assert_int_equal(call_as(w, WORLD_BOT_TOKEN, type, "chat.postMessage", "{\"channel\":\"C0ALERTS\",\"text\":\"lost\"}")->status, 0);
+	assert_int_equal(call_as(w, WORLD_BOT_TOKEN, type, "chat.postMessage",
+			     "{\"channel\":\"C0ALERTS\",\"text\":\"lost\"}")
+			     ->status,
+	    0);
 	assert_int_equal(world_count(w, "C0ALERTS", "lost"), 0);
 	world_fault(w, "{\"method\":\"chat.postMessage\",\"truncate\":true}");
-	assert_null(call_as(w, WORLD_BOT_TOKEN, type, "chat.postMessage", "{\"channel\":\"C0ALERTS\",\"text\":\"half\"}")->json);
+	assert_null(call_as(w, WORLD_BOT_TOKEN, type, "chat.postMessage",
+	    "{\"channel\":\"C0ALERTS\",\"text\":\"half\"}")
+			->json);
 	assert_int_equal(world_count(w, "C0ALERTS", "half"), 1);
 }
 
@@ -1245,9 +1401,11 @@ static void fault__that_hangs__ends_when_it_is_cleared(void **state)
 {
 	struct world *w = *state;
 	const char *port = strrchr(w->pagerduty, ':') + 1;
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)strtol(port, NULL, 10))};
+	struct sockaddr_in address = {
+	    .sin_family = AF_INET, .sin_port = htons((uint16_t)strtol(port, NULL, 10))};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	static const char request[] = "POST /api/auth.test HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
+	static const char request[] =
+	    "POST /api/auth.test HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
 	struct pollfd ready = {.fd = fd, .events = POLLIN};
 	char byte;
 
@@ -1270,13 +1428,14 @@ static void calls__made__are_kept_as_they_were(void **state)
 	post(w, "{\"channel\":\"C0ALERTS\",\"text\":\"a & b\",  \"unfurl_links\":false}");
 
 	call = cJSON_GetArrayItem(world_calls(w, "chat.postMessage"), 0);
-	assert_string_equal(TEXT(call, "body"), "{\"channel\":\"C0ALERTS\",\"text\":\"a & b\",  \"unfurl_links\":false}");
+	assert_string_equal(TEXT(call, "body"),
+	    "{\"channel\":\"C0ALERTS\",\"text\":\"a & b\",  \"unfurl_links\":false}");
 	assert_string_equal(TEXT(call, "token"), "bot");
 	assert_int_equal(GET(call, "status")->valueint, 200);
 	assert_true(cJSON_IsTrue(GET(call, "applied")));
 }
 
-/* ---- PagerDuty ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- PagerDuty ------------------------------------------------------------------------------- */
 
 static struct world_answer *enqueue(struct world *w, const char *path, const char *body)
 {
@@ -1287,7 +1446,8 @@ static struct world_answer *enqueue(struct world *w, const char *path, const cha
 	return answer;
 }
 
-#define EVENT(action, key, dedup) "{\"routing_key\":\"" key "\",\"event_action\":\"" action "\",\"dedup_key\":\"" dedup "\""
+#define EVENT(action, key, dedup) \
+	"{\"routing_key\":\"" key "\",\"event_action\":\"" action "\",\"dedup_key\":\"" dedup "\""
 #define PAYLOAD ",\"payload\":{\"summary\":\"s\",\"source\":\"web-3\",\"severity\":\"critical\"}}"
 
 static void event__of_each_kind__is_taken_or_refused(void **state)
@@ -1303,12 +1463,23 @@ static void event__of_each_kind__is_taken_or_refused(void **state)
 	    {"/v2/enqueue", EVENT("explode", WORLD_KEY, "d") PAYLOAD, 400},
 	    {"/v2/enqueue", EVENT("trigger", WORLD_KEY, "d") "}", 400},
 	    {"/v2/enqueue", EVENT("acknowledge", WORLD_KEY, "") "}", 400},
-	    {"/v2/enqueue", EVENT("trigger", WORLD_KEY, "d") ",\"payload\":{\"summary\":\"s\",\"source\":\"x\",\"severity\":\"high\"}}", 400},
-	    {"/v2/enqueue", EVENT("trigger", WORLD_KEY, "d") ",\"payload\":{\"summary\":\"\",\"source\":\"x\",\"severity\":\"info\"}}", 400},
+	    {"/v2/enqueue",
+		EVENT("trigger", WORLD_KEY,
+		    "d") ",\"payload\":{\"summary\":\"s\",\"source\":\"x\",\"severity\":\"high\"}}",
+		400},
+	    {"/v2/enqueue",
+		EVENT("trigger", WORLD_KEY,
+		    "d") ",\"payload\":{\"summary\":\"\",\"source\":\"x\",\"severity\":\"info\"}}",
+		400},
 	    {"/v2/enqueue", "{", 400},
-	    {"/v2/change/enqueue", "{\"routing_key\":\"" WORLD_KEY "\",\"payload\":{\"summary\":\"deploy\",\"timestamp\":\"2026-03-02T18:45:22Z\"}}",
+	    {"/v2/change/enqueue",
+		"{\"routing_key\":\"" WORLD_KEY
+		"\",\"payload\":{\"summary\":\"deploy\",\"timestamp\":\"2026-03-02T18:45:22Z\"}}",
 		202},
-	    {"/v2/change/enqueue", "{\"routing_key\":\"R123456789abcdef0123456789abcdef\",\"payload\":{\"summary\":\"deploy\"}}", 400},
+	    {"/v2/change/enqueue",
+		"{\"routing_key\":\"R123456789abcdef0123456789abcdef\",\"payload\":{\"summary\":"
+		"\"deploy\"}}",
+		400},
 	};
 	struct world *w = *state;
 	size_t i;
@@ -1326,7 +1497,8 @@ static void incident__resolved_and_triggered_again__is_a_new_one(void **state)
 
 	enqueue(w, "/v2/enqueue", EVENT("trigger", WORLD_KEY, "x") PAYLOAD);
 	enqueue(w, "/v2/enqueue", EVENT("trigger", WORLD_KEY, "x") PAYLOAD);
-	enqueue(w, "/v2/enqueue", EVENT("resolve", WORLD_KEY_PAY, "x") "}"); /* another key's: nothing happens */
+	enqueue(w, "/v2/enqueue",
+	    EVENT("resolve", WORLD_KEY_PAY, "x") "}"); /* another key's: nothing happens */
 	assert_string_equal(TEXT(world_incident(w, "x"), "status"), "triggered");
 	assert_int_equal(GET(world_incident(w, "x"), "triggers")->valueint, 2);
 	enqueue(w, "/v2/enqueue", EVENT("resolve", WORLD_KEY, "x") "}");
@@ -1342,17 +1514,22 @@ static void pagerduty__out_of_order_or_throttled__answers_so(void **state)
 	struct world *w = *state;
 
 	world_fault(w, "{\"method\":\"pagerduty\",\"status\":500}");
-	assert_int_equal(enqueue(w, "/v2/enqueue", EVENT("trigger", WORLD_KEY, "y") PAYLOAD)->status, 500);
+	assert_int_equal(
+	    enqueue(w, "/v2/enqueue", EVENT("trigger", WORLD_KEY, "y") PAYLOAD)->status, 500);
 	world_fault(w, "{\"method\":\"pagerduty\",\"cut\":true}");
-	assert_int_equal(enqueue(w, "/v2/enqueue", EVENT("trigger", WORLD_KEY, "y") PAYLOAD)->status, 0);
+	assert_int_equal(
+	    enqueue(w, "/v2/enqueue", EVENT("trigger", WORLD_KEY, "y") PAYLOAD)->status, 0);
 	assert_int_equal(GET(world_incident(w, "y"), "triggers")->valueint, 1);
 	world_knob(w, "{\"pagerduty_per_minute\":1}");
-	assert_int_equal(enqueue(w, "/v2/enqueue", EVENT("resolve", WORLD_KEY, "y") "}")->status, 202);
-	assert_int_equal(enqueue(w, "/v2/enqueue", EVENT("resolve", WORLD_KEY, "y") "}")->status, 429);
-	assert_int_equal(enqueue(w, "/v2/enqueue", EVENT("resolve", WORLD_KEY_PAY, "y") "}")->status, 202);
+	assert_int_equal(
+	    enqueue(w, "/v2/enqueue", EVENT("resolve", WORLD_KEY, "y") "}")->status, 202);
+	assert_int_equal(
+	    enqueue(w, "/v2/enqueue", EVENT("resolve", WORLD_KEY, "y") "}")->status, 429);
+	assert_int_equal(
+	    enqueue(w, "/v2/enqueue", EVENT("resolve", WORLD_KEY_PAY, "y") "}")->status, 202);
 }
 
-/* ---- the rest --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the rest -------------------------------------------------------------------------------- */
 
 static void render__of_a_channel__shows_what_people_see(void **state)
 {
@@ -1360,7 +1537,8 @@ static void render__of_a_channel__shows_what_people_see(void **state)
 	const char *text;
 
 	post(w, CARD);
-	post(w, "{\"channel\":\"C0URGENT\",\"text\":\"<@U0ALICE> a &amp; b :red_circle: \\u001b[31m<https://x.example|there>\"}");
+	post(w, "{\"channel\":\"C0URGENT\",\"text\":\"<@U0ALICE> a &amp; b :red_circle: "
+		"\\u001b[31m<https://x.example|there>\"}");
 	text = world_render(w, "#security-urgent");
 
 	assert_non_null(strstr(text, "[ Ack ]"));
@@ -1402,7 +1580,8 @@ static void clock__moved__moves_a_process_and_nothing_else(void **state)
 {
 	const struct world_options options = {.clock = true, .no_start = true};
 	struct world *w = world_start(&options);
-	char *command = xasprintf("LD_PRELOAD=%s/test-clock.so HEADSUP_TEST_CLOCK=%s/clock date +%%s", w->build, w->dir);
+	char *command = xasprintf(
+	    "LD_PRELOAD=%s/test-clock.so HEADSUP_TEST_CLOCK=%s/clock date +%%s", w->build, w->dir);
 	static const int steps[] = {0, 86400, -2 * 86400};
 	int64_t expected = 0;
 	size_t i;

@@ -24,7 +24,8 @@ static bool extension_add(X509 *cert, X509 *issuer, int kind, const char *value)
 }
 
 /* A certificate for KEY in NAME, signed by ISSUER's key; of itself when ISSUER is NULL. */
-static X509 *cert_new(EVP_PKEY *key, const char *name, long serial, X509 *issuer, EVP_PKEY *issuer_key)
+static X509 *cert_new(
+    EVP_PKEY *key, const char *name, long serial, X509 *issuer, EVP_PKEY *issuer_key)
 {
 	X509 *cert = X509_new();
 	X509_NAME *subject;
@@ -39,14 +40,16 @@ static X509 *cert_new(EVP_PKEY *key, const char *name, long serial, X509 *issuer
 	X509_gmtime_adj(X509_getm_notAfter(cert), 3650L * LIFE_S);
 	X509_set_pubkey(cert, key);
 	subject = X509_get_subject_name(cert);
-	X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
+	X509_NAME_add_entry_by_txt(
+	    subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
 	X509_set_issuer_name(cert, issuer != NULL ? X509_get_subject_name(issuer) : subject);
 	if (issuer == NULL)
 		ok = extension_add(cert, cert, NID_basic_constraints, "critical,CA:TRUE") &&
-		    extension_add(cert, cert, NID_key_usage, "critical,keyCertSign,cRLSign") &&
-		    extension_add(cert, cert, NID_subject_key_identifier, "hash");
+		     extension_add(cert, cert, NID_key_usage, "critical,keyCertSign,cRLSign") &&
+		     extension_add(cert, cert, NID_subject_key_identifier, "hash");
 	else
-		ok = extension_add(cert, issuer, NID_basic_constraints, "critical,CA:FALSE") &&
+		ok =
+		    extension_add(cert, issuer, NID_basic_constraints, "critical,CA:FALSE") &&
 		    extension_add(cert, issuer, NID_key_usage, "critical,digitalSignature") &&
 		    extension_add(cert, issuer, NID_ext_key_usage, "serverAuth") &&
 		    extension_add(cert, issuer, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1");
@@ -81,7 +84,8 @@ static bool key_write(const char *dir, const char *name, EVP_PKEY *key)
 	file = fopen(path, "w");
 	if (file == NULL)
 		return false;
-	ok = fchmod(fileno(file), 0600) == 0 && PEM_write_PKCS8PrivateKey(file, key, NULL, NULL, 0, NULL, NULL) == 1;
+	ok = fchmod(fileno(file), 0600) == 0 &&
+	     PEM_write_PKCS8PrivateKey(file, key, NULL, NULL, 0, NULL, NULL) == 1;
 	return fclose(file) == 0 && ok;
 }
 
@@ -96,7 +100,8 @@ bool tls_make(const char *dir)
 	if (ca != NULL)
 		cert = cert_new(key, "localhost", 2, ca, ca_key);
 	if (cert != NULL)
-		ok = cert_write(dir, "ca.pem", ca) && cert_write(dir, "cert.pem", cert) && key_write(dir, "key.pem", key);
+		ok = cert_write(dir, "ca.pem", ca) && cert_write(dir, "cert.pem", cert) &&
+		     key_write(dir, "key.pem", key);
 	X509_free(cert);
 	X509_free(ca);
 	EVP_PKEY_free(key);

@@ -1,4 +1,5 @@
-/* api - Slack's Web API: docs.slack.dev/apis/web-api. A table of methods; what all of them share is done once, before and after. */
+/* api - Slack's Web API: docs.slack.dev/apis/web-api. A table of methods; what all of them share is
+ * done once, before and after. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +74,8 @@ static const char *arg_wanted(struct api *api, const char *name)
 	return text;
 }
 
-/* A structured argument: an object or array in JSON, text of the same in a form. *IS_BROKEN when it is neither. The caller frees. */
+/* A structured argument: an object or array in JSON, text of the same in a form. *IS_BROKEN when it
+ * is neither. The caller frees. */
 static cJSON *arg_json(const cJSON *args, const char *name, bool *is_broken)
 {
 	const cJSON *item = sim_get(args, name);
@@ -91,7 +93,7 @@ static cJSON *arg_json(const cJSON *args, const char *name, bool *is_broken)
 	return json;
 }
 
-/* ---- content of messages --------------------------------------------------------------------------------------- */
+/* ---- content of messages --------------------------------------------------------------------- */
 
 static bool metadata_value_ok(const cJSON *value, bool may_nest)
 {
@@ -101,7 +103,8 @@ static bool metadata_value_ok(const cJSON *value, bool may_nest)
 		return true;
 	if (!may_nest || (!cJSON_IsObject(value) && !cJSON_IsArray(value)))
 		return false;
-	cJSON_ArrayForEach(item, value) {
+	cJSON_ArrayForEach(item, value)
+	{
 		if (!metadata_value_ok(item, cJSON_IsArray(value)))
 			return false;
 	}
@@ -119,11 +122,14 @@ static const char *metadata_check(const cJSON *metadata)
 		return "invalid_metadata_format";
 	if (metadata->child == NULL)
 		return NULL; /* {}: none */
-	if (text_is_empty(type) || strspn(type, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != strlen(type))
+	if (text_is_empty(type) ||
+	    strspn(type, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") !=
+		strlen(type))
 		return "invalid_metadata_format";
 	if (!cJSON_IsObject(payload))
 		return "invalid_metadata_format";
-	cJSON_ArrayForEach(item, payload) {
+	cJSON_ArrayForEach(item, payload)
+	{
 		if (!metadata_value_ok(item, true))
 			return "invalid_metadata_schema";
 	}
@@ -133,8 +139,10 @@ static const char *metadata_check(const cJSON *metadata)
 	return is_large ? "metadata_too_large" : NULL;
 }
 
-/* An attachment has blocks (and then nothing of the old style but colour and fallback), or is of the old style. */
-static void attachments_check(const cJSON *attachments, cJSON *problems, const char **error, size_t *characters)
+/* An attachment has blocks (and then nothing of the old style but colour and fallback), or is of
+ * the old style. */
+static void attachments_check(
+    const cJSON *attachments, cJSON *problems, const char **error, size_t *characters)
 {
 	static const char *const beside_blocks = " blocks color fallback id callback_id ";
 	const cJSON *one, *item;
@@ -149,7 +157,8 @@ static void attachments_check(const cJSON *attachments, cJSON *problems, const c
 		*error = "too_many_attachments";
 		return;
 	}
-	cJSON_ArrayForEach(one, attachments) {
+	cJSON_ArrayForEach(one, attachments)
+	{
 		const cJSON *blocks = sim_get(one, "blocks");
 
 		snprintf(pointer, sizeof(pointer), "/attachments/%zu/blocks", i++);
@@ -158,7 +167,8 @@ static void attachments_check(const cJSON *attachments, cJSON *problems, const c
 		if (blocks == NULL)
 			continue;
 		sim_blocks_check(blocks, SIM_MESSAGE, pointer, problems, characters);
-		cJSON_ArrayForEach(item, one) {
+		cJSON_ArrayForEach(item, one)
+		{
 			snprintf(padded, sizeof(padded), " %s ", item->string);
 			if (strstr(beside_blocks, padded) == NULL)
 				*error = "invalid_attachments";
@@ -171,7 +181,8 @@ static void attachments_fill(cJSON *attachments)
 	cJSON *one;
 	int id = 1;
 
-	cJSON_ArrayForEach(one, attachments) {
+	cJSON_ArrayForEach(one, attachments)
+	{
 		sim_put_int(one, "id", id++);
 		sim_blocks_fill(cJSON_GetObjectItemCaseSensitive(one, "blocks"));
 		if (sim_get(one, "fallback") == NULL)
@@ -184,7 +195,8 @@ static void problems_tell(cJSON *problems, cJSON **messages)
 	const cJSON *item;
 
 	*messages = cJSON_CreateArray();
-	cJSON_ArrayForEach(item, problems) {
+	cJSON_ArrayForEach(item, problems)
+	{
 		char *text = xasprintf("[ERROR] %s", item->valuestring);
 
 		cJSON_AddItemToArray(*messages, cJSON_CreateString(text));
@@ -192,8 +204,8 @@ static void problems_tell(cJSON *problems, cJSON **messages)
 	}
 }
 
-static const char *content_check(struct sim *sim, const cJSON *blocks, const cJSON *attachments, const cJSON *metadata,
-    cJSON **messages)
+static const char *content_check(struct sim *sim, const cJSON *blocks, const cJSON *attachments,
+    const cJSON *metadata, cJSON **messages)
 {
 	cJSON *problems = cJSON_CreateArray();
 	const char *error = NULL;
@@ -217,9 +229,10 @@ static const char *content_check(struct sim *sim, const cJSON *blocks, const cJS
 	return error;
 }
 
-/* Puts what ARGS say into MESSAGE. IS_UPDATE: what is left out stays, but for blocks when there is text. */
-static bool content_put(struct sim *sim, const cJSON *args, size_t text_max, bool is_update, cJSON *message, const char **error,
-    cJSON **messages)
+/* Puts what ARGS say into MESSAGE. IS_UPDATE: what is left out stays, but for blocks when there is
+ * text. */
+static bool content_put(struct sim *sim, const cJSON *args, size_t text_max, bool is_update,
+    cJSON *message, const char **error, cJSON **messages)
 {
 	bool no_blocks, no_attachments, no_metadata;
 	cJSON *blocks = arg_json(args, "blocks", &no_blocks);
@@ -245,7 +258,8 @@ static bool content_put(struct sim *sim, const cJSON *args, size_t text_max, boo
 		*error = content_check(sim, blocks, attachments, metadata, messages);
 	if (*error == NULL && has_text && utf16_length(text, strlen(text)) > text_max)
 		*error = "msg_too_long";
-	if (*error == NULL && !has_text && cJSON_GetArraySize(blocks) == 0 && cJSON_GetArraySize(attachments) == 0 &&
+	if (*error == NULL && !has_text && cJSON_GetArraySize(blocks) == 0 &&
+	    cJSON_GetArraySize(attachments) == 0 &&
 	    !(is_update && (attachments != NULL || metadata != NULL)))
 		*error = "no_text";
 	if (*error != NULL) {
@@ -260,7 +274,8 @@ static bool content_put(struct sim *sim, const cJSON *args, size_t text_max, boo
 		sim_blocks_fill(blocks);
 		sim_set(message, "blocks", blocks);
 	} else {
-		/* docs.slack.dev/reference/methods/chat.update: text without blocks takes the old blocks away. */
+		/* docs.slack.dev/reference/methods/chat.update: text without blocks takes the old
+		 * blocks away. */
 		if (blocks != NULL || has_text)
 			cJSON_DeleteItemFromObjectCaseSensitive(message, "blocks");
 		cJSON_Delete(blocks);
@@ -283,12 +298,14 @@ static bool content_put(struct sim *sim, const cJSON *args, size_t text_max, boo
 	return true;
 }
 
-bool sim_content(struct sim *sim, const cJSON *args, size_t text_max, cJSON *message, const char **error, cJSON **messages)
+bool sim_content(struct sim *sim, const cJSON *args, size_t text_max, cJSON *message,
+    const char **error, cJSON **messages)
 {
 	return content_put(sim, args, text_max, false, message, error, messages);
 }
 
-bool sim_content_update(struct sim *sim, const cJSON *args, cJSON *message, const char **error, cJSON **messages)
+bool sim_content_update(
+    struct sim *sim, const cJSON *args, cJSON *message, const char **error, cJSON **messages)
 {
 	return content_put(sim, args, UPDATE_TEXT_MAX, true, message, error, messages);
 }
@@ -312,12 +329,14 @@ static cJSON *bot_message(void)
 	return message;
 }
 
-/* ---- methods: chat --------------------------------------------------------------------------------------------- */
+/* ---- methods: chat --------------------------------------------------------------------------- */
 
 /* A channel that the bot may write to or read; NULL after refusing. */
-static struct sim_channel *channel_usable(struct api *api, const char *name, bool by_name, bool to_write)
+static struct sim_channel *channel_usable(
+    struct api *api, const char *name, bool by_name, bool to_write)
 {
-	struct sim_channel *channel = by_name ? sim_channel_named(api->sim, name) : sim_channel(api->sim, name);
+	struct sim_channel *channel =
+	    by_name ? sim_channel_named(api->sim, name) : sim_channel(api->sim, name);
 
 	if (channel == NULL || (channel->is_private && !channel->is_member)) {
 		refuse(api, "channel_not_found");
@@ -337,7 +356,8 @@ static struct sim_channel *channel_usable(struct api *api, const char *name, boo
 /* One post a second and channel, when that knob is set: docs.slack.dev/apis/web-api/rate-limits. */
 static bool is_post_limited(struct api *api, struct sim_channel *channel)
 {
-	double rate = api->sim->posts_per_second, burst = (double)(api->sim->post_burst > 0 ? api->sim->post_burst : 1);
+	double rate = api->sim->posts_per_second,
+	       burst = (double)(api->sim->post_burst > 0 ? api->sim->post_burst : 1);
 	int64_t now = sim_mono_ms();
 
 	if (rate <= 0)
@@ -360,7 +380,8 @@ static bool is_post_limited(struct api *api, struct sim_channel *channel)
 	return false;
 }
 
-static const struct sim_message *thread_root(struct api *api, struct sim_channel *channel, const char *ts)
+static const struct sim_message *thread_root(
+    struct api *api, struct sim_channel *channel, const char *ts)
 {
 	const struct sim_message *parent = sim_message(channel, ts);
 
@@ -397,14 +418,15 @@ static void chat_postMessage(struct api *api)
 		cJSON_Delete(json);
 		return;
 	}
-	message = sim_message_add(api->sim, channel, SIM_BOT_USER, parent != NULL ? parent->ts : NULL,
-	    sim_true(api->args, "reply_broadcast"), json);
+	message = sim_message_add(api->sim, channel, SIM_BOT_USER,
+	    parent != NULL ? parent->ts : NULL, sim_true(api->args, "reply_broadcast"), json);
 	sim_put(api->answer, "channel", channel->id);
 	sim_put(api->answer, "ts", message->ts);
 	sim_set(api->answer, "message", sim_message_view(message, true));
 }
 
-static struct sim_message *message_wanted(struct api *api, struct sim_channel *channel, const char *name, const char *error)
+static struct sim_message *message_wanted(
+    struct api *api, struct sim_channel *channel, const char *name, const char *error)
 {
 	const char *ts = arg_wanted(api, name);
 	struct sim_message *message = ts != NULL ? sim_message(channel, ts) : NULL;
@@ -474,11 +496,13 @@ static void chat_postEphemeral(struct api *api)
 	if (is_post_limited(api, channel))
 		return;
 	json = bot_message();
-	if (!sim_content(api->sim, api->args, EPHEMERAL_TEXT_MAX, json, &api->error, &api->messages)) {
+	if (!sim_content(
+		api->sim, api->args, EPHEMERAL_TEXT_MAX, json, &api->error, &api->messages)) {
 		cJSON_Delete(json);
 		return;
 	}
-	ephemeral = sim_ephemeral_add(api->sim, channel->id, user, arg(api, "thread_ts"), "chat.postEphemeral", json);
+	ephemeral = sim_ephemeral_add(
+	    api->sim, channel->id, user, arg(api, "thread_ts"), "chat.postEphemeral", json);
 	sim_put(api->answer, "message_ts", ephemeral->ts);
 }
 
@@ -493,9 +517,11 @@ static void chat_getPermalink(struct api *api)
 	message = message_wanted(api, channel, "message_ts", "message_not_found");
 	if (message == NULL)
 		return;
-	link = xasprintf("https://" SIM_DOMAIN ".slack.com/archives/%s/p%.10s%s", channel->id, message->ts, message->ts + 11);
+	link = xasprintf("https://" SIM_DOMAIN ".slack.com/archives/%s/p%.10s%s", channel->id,
+	    message->ts, message->ts + 11);
 	if (message->thread_ts[0] != '\0') {
-		char *longer = xasprintf("%s?thread_ts=%s&cid=%s", link, message->thread_ts, channel->id);
+		char *longer =
+		    xasprintf("%s?thread_ts=%s&cid=%s", link, message->thread_ts, channel->id);
 
 		free(link);
 		link = longer;
@@ -505,9 +531,10 @@ static void chat_getPermalink(struct api *api)
 	free(link);
 }
 
-/* ---- methods: conversations ---------------------------------------------------------------------------------- */
+/* ---- methods: conversations ------------------------------------------------------------------ */
 
-/* LIMIT and the place where the last page ended: a cursor is "next:<place>" in hexadecimal of itself, opaque enough. */
+/* LIMIT and the place where the last page ended: a cursor is "next:<place>" in hexadecimal of
+ * itself, opaque enough. */
 static bool page(struct api *api, int64_t *limit, int64_t *from)
 {
 	const char *cursor = arg(api, "cursor");
@@ -544,9 +571,11 @@ static bool within(struct api *api, const char *ts)
 	bool inclusive = sim_true(api->args, "inclusive");
 	double at = strtod(ts, NULL);
 
-	if (oldest != NULL && strcmp(oldest, "0") != 0 && (strcmp(ts, oldest) == 0 ? !inclusive : at < strtod(oldest, NULL)))
+	if (oldest != NULL && strcmp(oldest, "0") != 0 &&
+	    (strcmp(ts, oldest) == 0 ? !inclusive : at < strtod(oldest, NULL)))
 		return false;
-	if (latest != NULL && strcmp(latest, "now") != 0 && (strcmp(ts, latest) == 0 ? !inclusive : at > strtod(latest, NULL)))
+	if (latest != NULL && strcmp(latest, "now") != 0 &&
+	    (strcmp(ts, latest) == 0 ? !inclusive : at > strtod(latest, NULL)))
 		return false;
 	return true;
 }
@@ -564,7 +593,9 @@ static void conversations_history(struct api *api)
 	for (i = channel->message_count; i-- > 0;) {
 		const struct sim_message *message = channel->messages[i];
 
-		if (message->is_deleted || (message->thread_ts[0] != '\0' && !message->is_broadcast) || !within(api, message->ts))
+		if (message->is_deleted ||
+		    (message->thread_ts[0] != '\0' && !message->is_broadcast) ||
+		    !within(api, message->ts))
 			continue;
 		if (place++ < from)
 			continue;
@@ -572,7 +603,8 @@ static void conversations_history(struct api *api)
 			more = true;
 			break;
 		}
-		cJSON_AddItemToArray(messages, sim_message_view(message, sim_true(api->args, "include_all_metadata")));
+		cJSON_AddItemToArray(messages,
+		    sim_message_view(message, sim_true(api->args, "include_all_metadata")));
 		taken++;
 	}
 	sim_put_bool(api->answer, "has_more", more);
@@ -605,7 +637,8 @@ static void conversations_replies(struct api *api)
 
 		if (message->is_deleted)
 			continue;
-		if (message != parent && (strcmp(message->thread_ts, parent->ts) != 0 || !within(api, message->ts)))
+		if (message != parent &&
+		    (strcmp(message->thread_ts, parent->ts) != 0 || !within(api, message->ts)))
 			continue;
 		if (place++ < from)
 			continue;
@@ -613,7 +646,8 @@ static void conversations_replies(struct api *api)
 			more = true;
 			break;
 		}
-		cJSON_AddItemToArray(messages, sim_message_view(message, sim_true(api->args, "include_all_metadata")));
+		cJSON_AddItemToArray(messages,
+		    sim_message_view(message, sim_true(api->args, "include_all_metadata")));
 		taken++;
 	}
 	sim_put_bool(api->answer, "has_more", more);
@@ -630,7 +664,8 @@ static void conversations_info(struct api *api)
 	}
 	sim_set(api->answer, "channel", sim_channel_json(channel));
 	if (sim_true(api->args, "include_num_members"))
-		sim_put_int(cJSON_GetObjectItemCaseSensitive(api->answer, "channel"), "num_members", (int64_t)channel->member_count);
+		sim_put_int(cJSON_GetObjectItemCaseSensitive(api->answer, "channel"), "num_members",
+		    (int64_t)channel->member_count);
 }
 
 static void conversations_list(struct api *api)
@@ -647,7 +682,9 @@ static void conversations_list(struct api *api)
 		types = "public_channel";
 	for (i = 0; i < api->sim->channel_count; i++) {
 		const struct sim_channel *channel = api->sim->channels[i];
-		const char *type = channel->is_im ? "im" : channel->is_private ? "private_channel" : "public_channel";
+		const char *type = channel->is_im        ? "im"
+				   : channel->is_private ? "private_channel"
+							 : "public_channel";
 		const char *found = strstr(types, type);
 
 		/* "im" is the end of "mpim" too. */
@@ -698,14 +735,16 @@ static void conversations_open(struct api *api)
 	}
 	if (users != NULL) {
 		user = sim_user(api->sim, users);
-		if (user == NULL || user->id[0] != users[0] || strcmp(user->id, SIM_BOT_USER) == 0) {
+		if (user == NULL || user->id[0] != users[0] ||
+		    strcmp(user->id, SIM_BOT_USER) == 0) {
 			refuse(api, "user_not_found");
 			return;
 		}
 		channel = sim_im(api->sim, user->id);
 	}
 	if (channel == NULL || !channel->is_im) {
-		refuse(api, channel == NULL ? "channel_not_found" : "method_not_supported_for_channel_type");
+		refuse(api, channel == NULL ? "channel_not_found"
+					    : "method_not_supported_for_channel_type");
 		return;
 	}
 	if (sim_true(api->args, "return_im")) {
@@ -730,7 +769,7 @@ static void conversations_members(struct api *api)
 	page_end(api, i, i < (int64_t)channel->member_count);
 }
 
-/* ---- methods: people -------------------------------------------------------------------------------------------- */
+/* ---- methods: people ------------------------------------------------------------------------- */
 
 static void auth_test(struct api *api)
 {
@@ -813,7 +852,8 @@ static void usergroups_list(struct api *api)
 		sim_put_int(one, "user_count", (int64_t)api->sim->groups[i].user_count);
 		users = cJSON_AddArrayToObject(one, "users");
 		for (j = 0; j < api->sim->groups[i].user_count; j++)
-			cJSON_AddItemToArray(users, cJSON_CreateString(api->sim->groups[i].users[j]));
+			cJSON_AddItemToArray(
+			    users, cJSON_CreateString(api->sim->groups[i].users[j]));
 		cJSON_AddItemToArray(groups, one);
 	}
 }
@@ -837,7 +877,8 @@ static void reactions_add(struct api *api)
 	reactions = cJSON_GetObjectItemCaseSensitive(message->json, "reactions");
 	if (reactions == NULL)
 		reactions = cJSON_AddArrayToObject(message->json, "reactions");
-	cJSON_ArrayForEach(one, reactions) {
+	cJSON_ArrayForEach(one, reactions)
+	{
 		if (text_equal(sim_text(one, "name"), name)) {
 			refuse(api, "already_reacted");
 			return;
@@ -845,12 +886,13 @@ static void reactions_add(struct api *api)
 	}
 	one = cJSON_CreateObject();
 	sim_put(one, "name", name);
-	cJSON_AddItemToArray(cJSON_AddArrayToObject(one, "users"), cJSON_CreateString(SIM_BOT_USER));
+	cJSON_AddItemToArray(
+	    cJSON_AddArrayToObject(one, "users"), cJSON_CreateString(SIM_BOT_USER));
 	sim_put_int(one, "count", 1);
 	cJSON_AddItemToArray(reactions, one);
 }
 
-/* ---- methods: views ----------------------------------------------------------------------------------------------- */
+/* ---- methods: views -------------------------------------------------------------------------- */
 
 /* The view to be shown, checked; NULL after refusing. The caller frees. */
 static cJSON *view_arg(struct api *api, bool is_home)
@@ -862,7 +904,8 @@ static cJSON *view_arg(struct api *api, bool is_home)
 
 	if (view == NULL || is_broken) {
 		refuse(api, "invalid_arguments");
-		explain(api, is_broken ? "failed to parse view [json-pointer:/view]" : "missing required field: view");
+		explain(api, is_broken ? "failed to parse view [json-pointer:/view]"
+				       : "missing required field: view");
 		return NULL;
 	}
 	text = sim_write(view);
@@ -949,7 +992,8 @@ static void views_push(struct api *api)
 		return;
 	trigger = external_id_free(api, view) ? trigger_use(api) : NULL;
 	below = trigger != NULL ? sim_view(api->sim, trigger->view, NULL) : NULL;
-	for (at = below; at != NULL && at->previous[0] != '\0'; at = sim_view(api->sim, at->previous, NULL))
+	for (at = below; at != NULL && at->previous[0] != '\0';
+	     at = sim_view(api->sim, at->previous, NULL))
 		depth++;
 	if (trigger != NULL && (below == NULL || !below->is_open || below->is_home))
 		refuse(api, "not_found");
@@ -1015,7 +1059,7 @@ static void views_publish(struct api *api)
 	cJSON_Delete(json);
 }
 
-/* ---- methods: the socket ----------------------------------------------------------------------------------------- */
+/* ---- methods: the socket --------------------------------------------------------------------- */
 
 static void apps_connections_open(struct api *api)
 {
@@ -1055,7 +1099,7 @@ static const struct method methods[] = {
     {"views.publish", false, TOKEN_BOT, views_publish},
 };
 
-/* ---- what a request says: token, content type, arguments --------------------------------------------------------- */
+/* ---- what a request says: token, content type, arguments ------------------------------------- */
 
 static void url_decode(char *text)
 {
@@ -1066,7 +1110,8 @@ static void url_decode(char *text)
 
 		if (*text == '+') {
 			*to++ = ' ';
-		} else if (*text == '%' && sscanf(text + 1, "%2x", &value) == 1 && strlen(text) > 2 && value != 0) {
+		} else if (*text == '%' && sscanf(text + 1, "%2x", &value) == 1 &&
+			   strlen(text) > 2 && value != 0) {
 			*to++ = (char)value;
 			text += 2;
 		} else {
@@ -1097,7 +1142,8 @@ static void form_parse(const char *body, cJSON *args)
 /* Parts with a name, as clients of the Web API send them: no nesting, no transfer encoding. */
 static void multipart_parse(struct sim_request *request, cJSON *args)
 {
-	const char *boundary = strstr(request->content_type, "boundary="), *at = buf_text(&request->body);
+	const char *boundary = strstr(request->content_type, "boundary="),
+		   *at = buf_text(&request->body);
 	char *mark, *name, *value;
 
 	if (boundary == NULL)
@@ -1105,7 +1151,8 @@ static void multipart_parse(struct sim_request *request, cJSON *args)
 	boundary += strlen("boundary=") + (boundary[strlen("boundary=")] == '"');
 	mark = xasprintf("--%.*s", (int)strcspn(boundary, "\";"), boundary);
 	while ((at = strstr(at, mark)) != NULL) {
-		const char *head = at + strlen(mark), *body = strstr(head, "\r\n\r\n"), *key = strstr(head, "name=\"");
+		const char *head = at + strlen(mark), *body = strstr(head, "\r\n\r\n"),
+			   *key = strstr(head, "name=\"");
 		const char *end = body != NULL ? strstr(body, mark) : NULL;
 
 		at = head;
@@ -1162,9 +1209,11 @@ static enum token token_kind(const struct sim *sim, const char *token)
 {
 	if (text_is_empty(token))
 		return TOKEN_NONE;
-	if (text_prefix(token, "xoxb-") && (sim->bot_token == NULL || strcmp(token, sim->bot_token) == 0))
+	if (text_prefix(token, "xoxb-") &&
+	    (sim->bot_token == NULL || strcmp(token, sim->bot_token) == 0))
 		return TOKEN_BOT;
-	if (text_prefix(token, "xapp-") && (sim->app_token == NULL || strcmp(token, sim->app_token) == 0))
+	if (text_prefix(token, "xapp-") &&
+	    (sim->app_token == NULL || strcmp(token, sim->app_token) == 0))
 		return TOKEN_APP;
 	return TOKEN_OTHER;
 }
@@ -1177,7 +1226,8 @@ static void token_check(struct api *api, const struct method *method)
 
 	if (header != NULL)
 		token = strncasecmp(header, "Bearer ", 7) == 0 ? header + 7 : "";
-	else if (api->request->content_type == NULL || !text_prefix(api->request->content_type, "application/json"))
+	else if (api->request->content_type == NULL ||
+		 !text_prefix(api->request->content_type, "application/json"))
 		token = arg(api, "token");
 	kind = token_kind(api->sim, token);
 	api->request->call->token = names[kind];
@@ -1189,7 +1239,7 @@ static void token_check(struct api *api, const struct method *method)
 		refuse(api, kind == TOKEN_OTHER ? "invalid_auth" : "not_allowed_token_type");
 }
 
-/* ---- the answer ------------------------------------------------------------------------------------------------------ */
+/* ---- the answer ------------------------------------------------------------------------------ */
 
 static const char *answer_write(struct api *api, const struct sim_fault *fault, char **out)
 {
@@ -1215,15 +1265,15 @@ static const char *answer_write(struct api *api, const struct sim_fault *fault, 
 		metadata = cJSON_AddObjectToObject(answer, "response_metadata");
 		errors = cJSON_AddArrayToObject(answer, "errors");
 		sim_set(metadata, "messages", cJSON_Duplicate(api->messages, true));
-		cJSON_ArrayForEach(item, api->messages)
-			cJSON_AddItemToArray(errors, cJSON_CreateString(item->valuestring + strlen("[ERROR] ")));
+		cJSON_ArrayForEach(item, api->messages) cJSON_AddItemToArray(
+		    errors, cJSON_CreateString(item->valuestring + strlen("[ERROR] ")));
 	} else if (error != NULL && strcmp(error, "missing_scope") == 0) {
 		sim_put(answer, "needed", "chat:write");
 		sim_put(answer, "provided", "users:read");
 	}
 	if (fault != NULL) {
 		cJSON_ArrayForEach(item, fault->extra)
-			sim_set(answer, item->string, cJSON_Duplicate(item, true));
+		    sim_set(answer, item->string, cJSON_Duplicate(item, true));
 	}
 	*out = sim_write_slashed(answer);
 	cJSON_Delete(answer);
@@ -1246,7 +1296,8 @@ static void api_finish(struct api *api, const struct sim_fault *fault)
 
 void sim_api(struct sim_request *request, const char *name)
 {
-	struct api api = {.sim = request->sim, .request = request, .status = 200, .retry_after = -1};
+	struct api api = {
+	    .sim = request->sim, .request = request, .status = 200, .retry_after = -1};
 	const struct method *method = NULL;
 	const struct sim_channel *channel;
 	struct sim_fault *fault = NULL;
@@ -1269,7 +1320,8 @@ void sim_api(struct sim_request *request, const char *name)
 	args_read(&api, method);
 	token_check(&api, method);
 	channel = sim_channel_named(request->sim, arg(&api, "channel"));
-	fault = sim_fault_hit(request->sim, name, channel != NULL ? channel->id : arg(&api, "channel"), NULL);
+	fault = sim_fault_hit(
+	    request->sim, name, channel != NULL ? channel->id : arg(&api, "channel"), NULL);
 	if (api.error == NULL && sim_fault_applies(fault)) {
 		method->run(&api);
 		request->call->is_applied = api.error == NULL;
@@ -1277,12 +1329,14 @@ void sim_api(struct sim_request *request, const char *name)
 	api_finish(&api, fault);
 }
 
-/* ---- response URLs ----------------------------------------------------------------------------------------------------- */
+/* ---- response URLs --------------------------------------------------------------------------- */
 
-static void response_apply(struct sim *sim, struct sim_response_url *url, const cJSON *args, const char **error)
+static void response_apply(
+    struct sim *sim, struct sim_response_url *url, const cJSON *args, const char **error)
 {
 	struct sim_channel *channel = sim_channel(sim, url->channel);
-	struct sim_message *message = channel != NULL && !url->is_ephemeral ? sim_message(channel, url->ts) : NULL;
+	struct sim_message *message =
+	    channel != NULL && !url->is_ephemeral ? sim_message(channel, url->ts) : NULL;
 	struct sim_ephemeral *ephemeral = url->is_ephemeral ? sim_ephemeral(sim, url->ts) : NULL;
 	bool in_channel = text_equal(sim_text(args, "response_type"), "in_channel");
 	cJSON *json, *messages = NULL;
@@ -1314,9 +1368,11 @@ static void response_apply(struct sim *sim, struct sim_response_url *url, const 
 		return;
 	}
 	if (in_channel && channel != NULL)
-		sim_message_add(sim, channel, SIM_BOT_USER, sim_text(args, "thread_ts"), false, json);
+		sim_message_add(
+		    sim, channel, SIM_BOT_USER, sim_text(args, "thread_ts"), false, json);
 	else
-		sim_ephemeral_add(sim, url->channel, url->user, sim_text(args, "thread_ts"), "response_url", json);
+		sim_ephemeral_add(sim, url->channel, url->user, sim_text(args, "thread_ts"),
+		    "response_url", json);
 }
 
 void sim_response_url_post(struct sim_request *request)

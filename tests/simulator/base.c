@@ -156,7 +156,8 @@ bool sim_true(const cJSON *object, const char *name)
 	const cJSON *item = sim_get(object, name);
 
 	if (cJSON_IsString(item))
-		return strcmp(item->valuestring, "true") == 0 || strcmp(item->valuestring, "1") == 0;
+		return strcmp(item->valuestring, "true") == 0 ||
+		       strcmp(item->valuestring, "1") == 0;
 	return cJSON_IsTrue(item) || (cJSON_IsNumber(item) && item->valuedouble == 1.0);
 }
 

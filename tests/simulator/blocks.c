@@ -1,6 +1,7 @@
 /*
- * blocks - Block Kit's rules as Slack checks them: docs.slack.dev/reference/block-kit. Lengths count UTF-16 units of the escaped
- * text, the larger of the readings. What is not in a table is refused, as Slack refuses additional properties.
+ * blocks - Block Kit's rules as Slack checks them: docs.slack.dev/reference/block-kit. Lengths
+ * count UTF-16 units of the escaped text, the larger of the readings. What is not in a table is
+ * refused, as Slack refuses additional properties.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,10 +18,13 @@
 #define TEXT_MAX 3000
 #define NAMES_MAX 400 /* ids compared for being unique */
 
+/* clang-format off */
 enum kind {
 	ANY, STRING, FREE_STRING, /* may be empty */
-	BOOL, INT, WORD, URL, PLAIN, TEXT, FIELDS, OPTION, OPTIONS, GROUPS, CONFIRM, ELEMENT, ACCESSORY, ACTIONS, CONTEXT, INPUT, RICH
+	BOOL, INT, WORD, URL, PLAIN, TEXT, FIELDS, OPTION, OPTIONS, GROUPS, CONFIRM,
+	ELEMENT, ACCESSORY, ACTIONS, CONTEXT, INPUT, RICH
 };
+/* clang-format on */
 struct prop {
 	const char *name;
 	enum kind kind;
@@ -35,85 +39,119 @@ struct shape {
 };
 enum place { IN_ACTIONS = 1, IN_SECTION = 2, IN_INPUT = 4, IN_CONTEXT = 8 };
 
+/* clang-format off */
 #define ALL (SIM_MESSAGE | SIM_MODAL | SIM_HOME)
 #define BLOCK_ID {"block_id", STRING, false, 255, NULL}
 #define ACTION_ID {"action_id", STRING, false, 255, NULL}
 #define PLACEHOLDER {"placeholder", PLAIN, false, 150, NULL}
 #define FOCUS {"focus_on_load", BOOL, false, 0, NULL}
 #define ASK {"confirm", CONFIRM, false, 0, NULL}
+/* clang-format on */
 
 static const struct shape blocks[] = {
-    {"section", ALL, {BLOCK_ID, {"text", TEXT, false, 3000, NULL}, {"fields", FIELDS, false, 10, NULL},
-	{"accessory", ACCESSORY, false, 0, NULL}, {"expand", BOOL, false, 0, NULL}}},
+    {"section", ALL,
+	{BLOCK_ID, {"text", TEXT, false, 3000, NULL}, {"fields", FIELDS, false, 10, NULL},
+	    {"accessory", ACCESSORY, false, 0, NULL}, {"expand", BOOL, false, 0, NULL}}},
     {"header", ALL, {BLOCK_ID, {"text", PLAIN, true, 150, NULL}}},
     {"context", ALL, {BLOCK_ID, {"elements", CONTEXT, true, 10, NULL}}},
     {"actions", ALL, {BLOCK_ID, {"elements", ACTIONS, true, 25, NULL}}},
     {"divider", ALL, {BLOCK_ID}},
-    {"image", ALL, {BLOCK_ID, {"image_url", URL, false, 3000, NULL}, {"slack_file", ANY, false, 0, NULL},
-	{"alt_text", STRING, true, 2000, NULL}, {"title", PLAIN, false, 2000, NULL}}},
-    {"input", ALL, {BLOCK_ID, {"label", PLAIN, true, 2000, NULL}, {"element", INPUT, true, 0, NULL},
-	{"hint", PLAIN, false, 2000, NULL}, {"optional", BOOL, false, 0, NULL}, {"dispatch_action", BOOL, false, 0, NULL}}},
+    {"image", ALL,
+	{BLOCK_ID, {"image_url", URL, false, 3000, NULL}, {"slack_file", ANY, false, 0, NULL},
+	    {"alt_text", STRING, true, 2000, NULL}, {"title", PLAIN, false, 2000, NULL}}},
+    {"input", ALL,
+	{BLOCK_ID, {"label", PLAIN, true, 2000, NULL}, {"element", INPUT, true, 0, NULL},
+	    {"hint", PLAIN, false, 2000, NULL}, {"optional", BOOL, false, 0, NULL},
+	    {"dispatch_action", BOOL, false, 0, NULL}}},
     {"rich_text", ALL, {BLOCK_ID, {"elements", RICH, true, 0, NULL}}},
     {"markdown", SIM_MESSAGE, {BLOCK_ID, {"text", STRING, true, 12000, NULL}}},
-    {"table", SIM_MESSAGE, {BLOCK_ID, {"rows", ANY, true, 100, NULL}, {"column_settings", ANY, false, 0, NULL}}},
+    {"table", SIM_MESSAGE,
+	{BLOCK_ID, {"rows", ANY, true, 100, NULL}, {"column_settings", ANY, false, 0, NULL}}},
 };
 static const struct shape elements[] = {
-    {"button", IN_ACTIONS | IN_SECTION, {ACTION_ID, {"text", PLAIN, true, 75, NULL}, {"value", STRING, false, 2000, NULL},
-	{"url", URL, false, 3000, NULL}, {"style", WORD, false, 0, " primary danger "}, ASK,
-	{"accessibility_label", STRING, false, 75, NULL}}},
+    {"button", IN_ACTIONS | IN_SECTION,
+	{ACTION_ID, {"text", PLAIN, true, 75, NULL}, {"value", STRING, false, 2000, NULL},
+	    {"url", URL, false, 3000, NULL}, {"style", WORD, false, 0, " primary danger "}, ASK,
+	    {"accessibility_label", STRING, false, 75, NULL}}},
     {"overflow", IN_ACTIONS | IN_SECTION, {ACTION_ID, {"options", OPTIONS, true, 5, NULL}, ASK}},
-    {"static_select", IN_ACTIONS | IN_SECTION | IN_INPUT, {ACTION_ID, PLACEHOLDER, {"options", OPTIONS, false, 100, NULL},
-	{"option_groups", GROUPS, false, 100, NULL}, {"initial_option", OPTION, false, 75, NULL}, ASK, FOCUS}},
-    {"multi_static_select", IN_SECTION | IN_INPUT, {ACTION_ID, PLACEHOLDER, {"options", OPTIONS, false, 100, NULL},
-	{"option_groups", GROUPS, false, 100, NULL}, {"initial_options", OPTIONS, false, 100, NULL},
-	{"max_selected_items", INT, false, 0, NULL}, ASK, FOCUS}},
-    {"external_select", IN_ACTIONS | IN_SECTION | IN_INPUT, {ACTION_ID, PLACEHOLDER, {"initial_option", OPTION, false, 75, NULL},
-	{"min_query_length", INT, false, 0, NULL}, ASK, FOCUS}},
-    {"users_select", IN_ACTIONS | IN_SECTION | IN_INPUT, {ACTION_ID, PLACEHOLDER, {"initial_user", STRING, false, 255, NULL}, ASK,
-	FOCUS}},
-    {"multi_users_select", IN_SECTION | IN_INPUT, {ACTION_ID, PLACEHOLDER, {"initial_users", ANY, false, 0, NULL},
-	{"max_selected_items", INT, false, 0, NULL}, ASK, FOCUS}},
-    {"conversations_select", IN_ACTIONS | IN_SECTION | IN_INPUT, {ACTION_ID, PLACEHOLDER,
-	{"initial_conversation", STRING, false, 255, NULL}, {"default_to_current_conversation", BOOL, false, 0, NULL},
-	{"response_url_enabled", BOOL, false, 0, NULL}, {"filter", ANY, false, 0, NULL}, ASK, FOCUS}},
-    {"channels_select", IN_ACTIONS | IN_SECTION | IN_INPUT, {ACTION_ID, PLACEHOLDER, {"initial_channel", STRING, false, 255, NULL},
-	{"response_url_enabled", BOOL, false, 0, NULL}, ASK, FOCUS}},
-    {"checkboxes", IN_ACTIONS | IN_SECTION | IN_INPUT, {ACTION_ID, {"options", OPTIONS, true, 10, NULL},
-	{"initial_options", OPTIONS, false, 10, NULL}, ASK, FOCUS}},
-    {"radio_buttons", IN_ACTIONS | IN_SECTION | IN_INPUT, {ACTION_ID, {"options", OPTIONS, true, 10, NULL},
-	{"initial_option", OPTION, false, 75, NULL}, ASK, FOCUS}},
-    {"datepicker", IN_ACTIONS | IN_SECTION | IN_INPUT, {ACTION_ID, PLACEHOLDER, {"initial_date", STRING, false, 10, NULL}, ASK, FOCUS}},
-    {"timepicker", IN_ACTIONS | IN_SECTION | IN_INPUT, {ACTION_ID, PLACEHOLDER, {"initial_time", STRING, false, 5, NULL},
-	{"timezone", STRING, false, 100, NULL}, ASK, FOCUS}},
-    {"datetimepicker", IN_ACTIONS | IN_INPUT, {ACTION_ID, {"initial_date_time", INT, false, 0, NULL}, ASK, FOCUS}},
-    {"plain_text_input", IN_INPUT, {ACTION_ID, PLACEHOLDER, {"initial_value", FREE_STRING, false, 3000, NULL},
-	{"multiline", BOOL, false, 0, NULL}, {"min_length", INT, false, 3000, NULL}, {"max_length", INT, false, 3000, NULL},
-	{"dispatch_action_config", ANY, false, 0, NULL}, FOCUS}},
-    {"number_input", IN_INPUT, {ACTION_ID, PLACEHOLDER, {"is_decimal_allowed", BOOL, true, 0, NULL},
-	{"initial_value", STRING, false, 3000, NULL}, {"min_value", STRING, false, 3000, NULL}, {"max_value", STRING, false, 3000, NULL},
-	{"dispatch_action_config", ANY, false, 0, NULL}, FOCUS}},
-    {"email_text_input", IN_INPUT, {ACTION_ID, PLACEHOLDER, {"initial_value", STRING, false, 3000, NULL},
-	{"dispatch_action_config", ANY, false, 0, NULL}, FOCUS}},
-    {"url_text_input", IN_INPUT, {ACTION_ID, PLACEHOLDER, {"initial_value", STRING, false, 3000, NULL},
-	{"dispatch_action_config", ANY, false, 0, NULL}, FOCUS}},
-    {"image", IN_SECTION | IN_CONTEXT, {{"image_url", URL, false, 3000, NULL}, {"slack_file", ANY, false, 0, NULL},
-	{"alt_text", STRING, true, 2000, NULL}}},
+    {"static_select", IN_ACTIONS | IN_SECTION | IN_INPUT,
+	{ACTION_ID, PLACEHOLDER, {"options", OPTIONS, false, 100, NULL},
+	    {"option_groups", GROUPS, false, 100, NULL},
+	    {"initial_option", OPTION, false, 75, NULL}, ASK, FOCUS}},
+    {"multi_static_select", IN_SECTION | IN_INPUT,
+	{ACTION_ID, PLACEHOLDER, {"options", OPTIONS, false, 100, NULL},
+	    {"option_groups", GROUPS, false, 100, NULL},
+	    {"initial_options", OPTIONS, false, 100, NULL},
+	    {"max_selected_items", INT, false, 0, NULL}, ASK, FOCUS}},
+    {"external_select", IN_ACTIONS | IN_SECTION | IN_INPUT,
+	{ACTION_ID, PLACEHOLDER, {"initial_option", OPTION, false, 75, NULL},
+	    {"min_query_length", INT, false, 0, NULL}, ASK, FOCUS}},
+    {"users_select", IN_ACTIONS | IN_SECTION | IN_INPUT,
+	{ACTION_ID, PLACEHOLDER, {"initial_user", STRING, false, 255, NULL}, ASK, FOCUS}},
+    {"multi_users_select", IN_SECTION | IN_INPUT,
+	{ACTION_ID, PLACEHOLDER, {"initial_users", ANY, false, 0, NULL},
+	    {"max_selected_items", INT, false, 0, NULL}, ASK, FOCUS}},
+    {"conversations_select", IN_ACTIONS | IN_SECTION | IN_INPUT,
+	{ACTION_ID, PLACEHOLDER, {"initial_conversation", STRING, false, 255, NULL},
+	    {"default_to_current_conversation", BOOL, false, 0, NULL},
+	    {"response_url_enabled", BOOL, false, 0, NULL}, {"filter", ANY, false, 0, NULL}, ASK,
+	    FOCUS}},
+    {"channels_select", IN_ACTIONS | IN_SECTION | IN_INPUT,
+	{ACTION_ID, PLACEHOLDER, {"initial_channel", STRING, false, 255, NULL},
+	    {"response_url_enabled", BOOL, false, 0, NULL}, ASK, FOCUS}},
+    {"checkboxes", IN_ACTIONS | IN_SECTION | IN_INPUT,
+	{ACTION_ID, {"options", OPTIONS, true, 10, NULL},
+	    {"initial_options", OPTIONS, false, 10, NULL}, ASK, FOCUS}},
+    {"radio_buttons", IN_ACTIONS | IN_SECTION | IN_INPUT,
+	{ACTION_ID, {"options", OPTIONS, true, 10, NULL},
+	    {"initial_option", OPTION, false, 75, NULL}, ASK, FOCUS}},
+    {"datepicker", IN_ACTIONS | IN_SECTION | IN_INPUT,
+	{ACTION_ID, PLACEHOLDER, {"initial_date", STRING, false, 10, NULL}, ASK, FOCUS}},
+    {"timepicker", IN_ACTIONS | IN_SECTION | IN_INPUT,
+	{ACTION_ID, PLACEHOLDER, {"initial_time", STRING, false, 5, NULL},
+	    {"timezone", STRING, false, 100, NULL}, ASK, FOCUS}},
+    {"datetimepicker", IN_ACTIONS | IN_INPUT,
+	{ACTION_ID, {"initial_date_time", INT, false, 0, NULL}, ASK, FOCUS}},
+    {"plain_text_input", IN_INPUT,
+	{ACTION_ID, PLACEHOLDER, {"initial_value", FREE_STRING, false, 3000, NULL},
+	    {"multiline", BOOL, false, 0, NULL}, {"min_length", INT, false, 3000, NULL},
+	    {"max_length", INT, false, 3000, NULL}, {"dispatch_action_config", ANY, false, 0, NULL},
+	    FOCUS}},
+    {"number_input", IN_INPUT,
+	{ACTION_ID, PLACEHOLDER, {"is_decimal_allowed", BOOL, true, 0, NULL},
+	    {"initial_value", STRING, false, 3000, NULL}, {"min_value", STRING, false, 3000, NULL},
+	    {"max_value", STRING, false, 3000, NULL},
+	    {"dispatch_action_config", ANY, false, 0, NULL}, FOCUS}},
+    {"email_text_input", IN_INPUT,
+	{ACTION_ID, PLACEHOLDER, {"initial_value", STRING, false, 3000, NULL},
+	    {"dispatch_action_config", ANY, false, 0, NULL}, FOCUS}},
+    {"url_text_input", IN_INPUT,
+	{ACTION_ID, PLACEHOLDER, {"initial_value", STRING, false, 3000, NULL},
+	    {"dispatch_action_config", ANY, false, 0, NULL}, FOCUS}},
+    {"image", IN_SECTION | IN_CONTEXT,
+	{{"image_url", URL, false, 3000, NULL}, {"slack_file", ANY, false, 0, NULL},
+	    {"alt_text", STRING, true, 2000, NULL}}},
 };
-static const struct prop option_props[] = {{"text", TEXT, true, 75, NULL}, {"value", STRING, true, 150, NULL},
-    {"description", TEXT, false, 75, NULL}, {"url", URL, false, 3000, NULL}, {NULL, ANY, false, 0, NULL}};
-static const struct prop group_props[] = {{"label", PLAIN, true, 75, NULL}, {"options", OPTIONS, true, 100, NULL},
+static const struct prop option_props[] = {{"text", TEXT, true, 75, NULL},
+    {"value", STRING, true, 150, NULL}, {"description", TEXT, false, 75, NULL},
+    {"url", URL, false, 3000, NULL}, {NULL, ANY, false, 0, NULL}};
+static const struct prop group_props[] = {{"label", PLAIN, true, 75, NULL},
+    {"options", OPTIONS, true, 100, NULL}, {NULL, ANY, false, 0, NULL}};
+static const struct prop confirm_props[] = {{"title", PLAIN, true, 100, NULL},
+    {"text", TEXT, true, 300, NULL}, {"confirm", PLAIN, true, 30, NULL},
+    {"deny", PLAIN, true, 30, NULL}, {"style", WORD, false, 0, " primary danger "},
     {NULL, ANY, false, 0, NULL}};
-static const struct prop confirm_props[] = {{"title", PLAIN, true, 100, NULL}, {"text", TEXT, true, 300, NULL},
-    {"confirm", PLAIN, true, 30, NULL}, {"deny", PLAIN, true, 30, NULL}, {"style", WORD, false, 0, " primary danger "},
-    {NULL, ANY, false, 0, NULL}};
-static const struct prop modal_props[] = {{"type", STRING, true, 24, NULL}, {"title", PLAIN, true, 24, NULL},
-    {"submit", PLAIN, false, 24, NULL}, {"close", PLAIN, false, 24, NULL}, {"blocks", ANY, true, 0, NULL},
-    {"private_metadata", FREE_STRING, false, 3000, NULL}, {"callback_id", FREE_STRING, false, 255, NULL},
-    {"external_id", FREE_STRING, false, 255, NULL}, {"clear_on_close", BOOL, false, 0, NULL}, {"notify_on_close", BOOL, false, 0, NULL},
+static const struct prop modal_props[] = {{"type", STRING, true, 24, NULL},
+    {"title", PLAIN, true, 24, NULL}, {"submit", PLAIN, false, 24, NULL},
+    {"close", PLAIN, false, 24, NULL}, {"blocks", ANY, true, 0, NULL},
+    {"private_metadata", FREE_STRING, false, 3000, NULL},
+    {"callback_id", FREE_STRING, false, 255, NULL}, {"external_id", FREE_STRING, false, 255, NULL},
+    {"clear_on_close", BOOL, false, 0, NULL}, {"notify_on_close", BOOL, false, 0, NULL},
     {"submit_disabled", BOOL, false, 0, NULL}, {NULL, ANY, false, 0, NULL}};
-static const struct prop home_props[] = {{"type", STRING, true, 24, NULL}, {"blocks", ANY, true, 0, NULL},
-    {"private_metadata", FREE_STRING, false, 3000, NULL}, {"callback_id", FREE_STRING, false, 255, NULL},
-    {"external_id", FREE_STRING, false, 255, NULL}, {NULL, ANY, false, 0, NULL}};
+static const struct prop home_props[] = {{"type", STRING, true, 24, NULL},
+    {"blocks", ANY, true, 0, NULL}, {"private_metadata", FREE_STRING, false, 3000, NULL},
+    {"callback_id", FREE_STRING, false, 255, NULL}, {"external_id", FREE_STRING, false, 255, NULL},
+    {NULL, ANY, false, 0, NULL}};
 
 struct check {
 	cJSON *problems;
@@ -151,7 +189,8 @@ static void step_back(struct check *check, size_t before)
 	check->at.data[before] = '\0';
 }
 
-__attribute__((format(printf, 2, 3))) static void problem(struct check *check, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void problem(
+    struct check *check, const char *format, ...)
 {
 	char what[256];
 	char *text;
@@ -167,7 +206,8 @@ __attribute__((format(printf, 2, 3))) static void problem(struct check *check, c
 	free(text);
 }
 
-static void check_props(struct check *check, const cJSON *object, const struct prop *props, size_t count, const char *type);
+static void check_props(struct check *check, const cJSON *object, const struct prop *props,
+    size_t count, const char *type);
 static void check_element(struct check *check, const cJSON *element, unsigned place);
 
 static void check_length(struct check *check, const char *text, size_t max, bool may_be_empty)
@@ -192,11 +232,13 @@ static void check_string(struct check *check, const cJSON *item, size_t max, boo
 static void check_url(struct check *check, const cJSON *item, size_t max)
 {
 	check_string(check, item, max, false);
-	if (cJSON_IsString(item) && strncmp(item->valuestring, "http://", 7) != 0 && strncmp(item->valuestring, "https://", 8) != 0)
+	if (cJSON_IsString(item) && strncmp(item->valuestring, "http://", 7) != 0 &&
+	    strncmp(item->valuestring, "https://", 8) != 0)
 		problem(check, "must be a valid URL");
 }
 
-/* What may stand between < and > in mrkdwn has a shape; an open control sequence is shown as it is, so nothing is refused for that. */
+/* What may stand between < and > in mrkdwn has a shape; an open control sequence is shown as it is,
+ * so nothing is refused for that. */
 static void check_text(struct check *check, const cJSON *object, bool plain_only, size_t max)
 {
 	const char *type = sim_text(object, "type");
@@ -218,13 +260,16 @@ static void check_text(struct check *check, const cJSON *object, bool plain_only
 		problem(check, "must be a valid enum value");
 		step_back(check, before);
 	}
-	cJSON_ArrayForEach(item, object) {
-		bool known = strcmp(item->string, "type") == 0 || strcmp(item->string, "text") == 0 ||
-		    strcmp(item->string, is_plain ? "emoji" : "verbatim") == 0;
+	cJSON_ArrayForEach(item, object)
+	{
+		bool known = strcmp(item->string, "type") == 0 ||
+			     strcmp(item->string, "text") == 0 ||
+			     strcmp(item->string, is_plain ? "emoji" : "verbatim") == 0;
 
 		if (!known)
 			problem(check, "invalid additional property: %s", item->string);
-		else if (item != sim_get(object, "type") && item != sim_get(object, "text") && !cJSON_IsBool(item))
+		else if (item != sim_get(object, "type") && item != sim_get(object, "text") &&
+			 !cJSON_IsBool(item))
 			problem(check, "must provide a boolean");
 	}
 	item = sim_get(object, "text");
@@ -245,7 +290,8 @@ static void check_option(struct check *check, const cJSON *option)
 }
 
 /* Items 1 to MAX, each looked at by ONE. */
-static void check_list(struct check *check, const cJSON *list, size_t max, void (*one)(struct check *, const cJSON *))
+static void check_list(
+    struct check *check, const cJSON *list, size_t max, void (*one)(struct check *, const cJSON *))
 {
 	const cJSON *item;
 	size_t i = 0;
@@ -258,7 +304,8 @@ static void check_list(struct check *check, const cJSON *list, size_t max, void 
 		problem(check, "no less than 1 items allowed");
 	if ((size_t)cJSON_GetArraySize(list) > max)
 		problem(check, "no more than %zu items allowed", max);
-	cJSON_ArrayForEach(item, list) {
+	cJSON_ArrayForEach(item, list)
+	{
 		size_t before = step_index(check, i++);
 
 		one(check, item);
@@ -296,7 +343,8 @@ static void check_context(struct check *check, const cJSON *element)
 /* One inline element of rich text: text, link, emoji, user, … */
 static void check_inline(struct check *check, const cJSON *element)
 {
-	static const char *const types = " text link emoji user usergroup channel team broadcast date color ";
+	static const char *const types =
+	    " text link emoji user usergroup channel team broadcast date color ";
 	const char *type = sim_text(element, "type"), *text = sim_text(element, "text");
 	char padded[40];
 
@@ -323,7 +371,8 @@ static void check_rich(struct check *check, const cJSON *element)
 	bool is_list = type != NULL && strcmp(type, "rich_text_list") == 0;
 	size_t before, i = 0;
 
-	if (type == NULL || (!is_list && strcmp(type, "rich_text_section") != 0 && strcmp(type, "rich_text_preformatted") != 0 &&
+	if (type == NULL || (!is_list && strcmp(type, "rich_text_section") != 0 &&
+				strcmp(type, "rich_text_preformatted") != 0 &&
 				strcmp(type, "rich_text_quote") != 0)) {
 		problem(check, "unsupported type: %s", type != NULL ? type : "(none)");
 		return;
@@ -331,18 +380,21 @@ static void check_rich(struct check *check, const cJSON *element)
 	before = step(check, "elements");
 	if (!cJSON_IsArray(inner))
 		problem(check, "must provide an array");
-	cJSON_ArrayForEach(item, inner) {
+	cJSON_ArrayForEach(item, inner)
+	{
 		size_t here = step_index(check, i++);
 		const char *inner_type = sim_text(item, "type");
 
-		/* A list holds sections, which hold no lists: two levels, no recursion over what comes from outside. */
+		/* A list holds sections, which hold no lists: two levels, no recursion over what
+		 * comes from outside. */
 		if (is_list && inner_type != NULL && strcmp(inner_type, "rich_text_section") == 0) {
 			const cJSON *leaf;
 
 			cJSON_ArrayForEach(leaf, sim_get(item, "elements"))
-				check_inline(check, leaf);
+			    check_inline(check, leaf);
 		} else if (is_list) {
-			problem(check, "unsupported type: %s", inner_type != NULL ? inner_type : "(none)");
+			problem(check, "unsupported type: %s",
+			    inner_type != NULL ? inner_type : "(none)");
 		} else {
 			check_inline(check, item);
 		}
@@ -371,11 +423,13 @@ static void check_value(struct check *check, const cJSON *item, const struct pro
 	case INT:
 		if (!cJSON_IsNumber(item))
 			problem(check, "must provide an integer");
-		else if (prop->max > 0 && (item->valuedouble < 0 || item->valuedouble > (double)prop->max))
+		else if (prop->max > 0 &&
+			 (item->valuedouble < 0 || item->valuedouble > (double)prop->max))
 			problem(check, "must be no more than %zu", prop->max);
 		break;
 	case WORD:
-		snprintf(padded, sizeof(padded), " %s ", cJSON_IsString(item) ? item->valuestring : "?");
+		snprintf(
+		    padded, sizeof(padded), " %s ", cJSON_IsString(item) ? item->valuestring : "?");
 		if (strstr(prop->words, padded) == NULL)
 			problem(check, "must be a valid enum value");
 		break;
@@ -425,7 +479,8 @@ static void check_value(struct check *check, const cJSON *item, const struct pro
 }
 
 /* TYPE: what "type" must be, NULL when the object has none of its own. */
-static void check_props(struct check *check, const cJSON *object, const struct prop *props, size_t count, const char *type)
+static void check_props(struct check *check, const cJSON *object, const struct prop *props,
+    size_t count, const char *type)
 {
 	const cJSON *item;
 	size_t i, before;
@@ -434,7 +489,8 @@ static void check_props(struct check *check, const cJSON *object, const struct p
 		problem(check, "must provide an object");
 		return;
 	}
-	cJSON_ArrayForEach(item, object) {
+	cJSON_ArrayForEach(item, object)
+	{
 		for (i = 0; i < count && props[i].name != NULL; i++) {
 			if (strcmp(props[i].name, item->string) == 0)
 				break;
@@ -469,7 +525,8 @@ static const struct shape *shape_find(const struct shape *shapes, size_t count, 
 static void check_element(struct check *check, const cJSON *element, unsigned place)
 {
 	const char *type = sim_text(element, "type");
-	const struct shape *shape = shape_find(elements, sizeof(elements) / sizeof(elements[0]), type);
+	const struct shape *shape =
+	    shape_find(elements, sizeof(elements) / sizeof(elements[0]), type);
 
 	if (!cJSON_IsObject(element)) {
 		problem(check, "must provide an object");
@@ -483,10 +540,13 @@ static void check_element(struct check *check, const cJSON *element, unsigned pl
 		problem(check, "unsupported type: %.60s", type);
 		return;
 	}
-	check_props(check, element, shape->props, sizeof(shape->props) / sizeof(shape->props[0]), type);
-	if (strstr(type, "static_select") != NULL && sim_get(element, "options") == NULL && sim_get(element, "option_groups") == NULL)
+	check_props(
+	    check, element, shape->props, sizeof(shape->props) / sizeof(shape->props[0]), type);
+	if (strstr(type, "static_select") != NULL && sim_get(element, "options") == NULL &&
+	    sim_get(element, "option_groups") == NULL)
 		problem(check, "missing required field: options");
-	if (strcmp(type, "image") == 0 && sim_get(element, "image_url") == NULL && sim_get(element, "slack_file") == NULL)
+	if (strcmp(type, "image") == 0 && sim_get(element, "image_url") == NULL &&
+	    sim_get(element, "slack_file") == NULL)
 		problem(check, "missing required field: image_url");
 }
 
@@ -503,12 +563,14 @@ static void check_names(struct check *check, const cJSON *block)
 	}
 	if (id != NULL && check->name_count < NAMES_MAX)
 		check->names[check->name_count++] = id;
-	cJSON_ArrayForEach(one, sim_get(block, "elements")) {
+	cJSON_ArrayForEach(one, sim_get(block, "elements"))
+	{
 		const char *action = sim_text(one, "action_id");
 
 		for (other = one->next; action != NULL && other != NULL; other = other->next) {
 			if (text_equal(sim_text(other, "action_id"), action))
-				problem(check, "action_id `%.100s` already exists for block", action);
+				problem(
+				    check, "action_id `%.100s` already exists for block", action);
 		}
 	}
 }
@@ -530,14 +592,17 @@ static void check_block(struct check *check, const cJSON *block)
 		problem(check, "unsupported type: %.60s", type);
 		return;
 	}
-	check_props(check, block, shape->props, sizeof(shape->props) / sizeof(shape->props[0]), type);
+	check_props(
+	    check, block, shape->props, sizeof(shape->props) / sizeof(shape->props[0]), type);
 	check_names(check, block);
-	if (strcmp(type, "section") == 0 && sim_get(block, "text") == NULL && sim_get(block, "fields") == NULL)
+	if (strcmp(type, "section") == 0 && sim_get(block, "text") == NULL &&
+	    sim_get(block, "fields") == NULL)
 		problem(check, "missing required field: text");
 	if (strcmp(type, "input") == 0)
 		check->has_input = true;
 	if (strcmp(type, "markdown") == 0 && sim_text(block, "text") != NULL)
-		check->characters += utf16_length(sim_text(block, "text"), strlen(sim_text(block, "text")));
+		check->characters +=
+		    utf16_length(sim_text(block, "text"), strlen(sim_text(block, "text")));
 }
 
 static void check_blocks(struct check *check, const cJSON *list)
@@ -551,7 +616,8 @@ static void check_blocks(struct check *check, const cJSON *list)
 	}
 	if ((size_t)cJSON_GetArraySize(list) > max)
 		problem(check, "no more than %zu items allowed", max);
-	cJSON_ArrayForEach(block, list) {
+	cJSON_ArrayForEach(block, list)
+	{
 		size_t before = step_index(check, i++);
 
 		check_block(check, block);
@@ -561,7 +627,8 @@ static void check_blocks(struct check *check, const cJSON *list)
 	}
 }
 
-static void check_init(struct check *check, enum sim_surface surface, const char *pointer, cJSON *problems)
+static void check_init(
+    struct check *check, enum sim_surface surface, const char *pointer, cJSON *problems)
 {
 	memset(check, 0, sizeof(*check));
 	check->surface = surface;
@@ -570,7 +637,8 @@ static void check_init(struct check *check, enum sim_surface surface, const char
 	buf_puts(&check->at, pointer);
 }
 
-void sim_blocks_check(const cJSON *list, enum sim_surface surface, const char *pointer, cJSON *problems, size_t *characters)
+void sim_blocks_check(const cJSON *list, enum sim_surface surface, const char *pointer,
+    cJSON *problems, size_t *characters)
 {
 	struct check check;
 
@@ -597,7 +665,7 @@ void sim_view_check(const cJSON *view, bool is_home, cJSON *problems)
 	buf_fini(&check.at);
 }
 
-/* ---- what Slack adds ------------------------------------------------------------------------------------------- */
+/* ---- what Slack adds ------------------------------------------------------------------------- */
 
 static void fill_text(cJSON *text)
 {
@@ -617,7 +685,8 @@ static void fill_id(cJSON *object, const char *name)
 
 	if (sim_get(object, name) != NULL)
 		return;
-	sim_random(id, sizeof(id), "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789=+/");
+	sim_random(
+	    id, sizeof(id), "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789=+/");
 	sim_put(object, name, id);
 }
 
@@ -632,9 +701,9 @@ static void fill_element(cJSON *element)
 	fill_text(cJSON_GetObjectItemCaseSensitive(element, "text"));
 	fill_text(cJSON_GetObjectItemCaseSensitive(element, "placeholder"));
 	cJSON_ArrayForEach(option, cJSON_GetObjectItemCaseSensitive(element, "options"))
-		fill_text(cJSON_GetObjectItemCaseSensitive(option, "text"));
-	if (strcmp(type, "plain_text") != 0 && strcmp(type, "mrkdwn") != 0 && strcmp(type, "image") != 0 &&
-	    strncmp(type, "rich_text", 9) != 0)
+	    fill_text(cJSON_GetObjectItemCaseSensitive(option, "text"));
+	if (strcmp(type, "plain_text") != 0 && strcmp(type, "mrkdwn") != 0 &&
+	    strcmp(type, "image") != 0 && strncmp(type, "rich_text", 9) != 0)
 		fill_id(element, "action_id");
 }
 
@@ -642,14 +711,15 @@ void sim_blocks_fill(cJSON *list)
 {
 	cJSON *block, *item;
 
-	cJSON_ArrayForEach(block, list) {
+	cJSON_ArrayForEach(block, list)
+	{
 		fill_id(block, "block_id");
 		fill_text(cJSON_GetObjectItemCaseSensitive(block, "text"));
 		fill_text(cJSON_GetObjectItemCaseSensitive(block, "label"));
 		cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(block, "fields"))
-			fill_text(item);
+		    fill_text(item);
 		cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(block, "elements"))
-			fill_element(item);
+		    fill_element(item);
 		fill_element(cJSON_GetObjectItemCaseSensitive(block, "accessory"));
 		fill_element(cJSON_GetObjectItemCaseSensitive(block, "element"));
 	}

@@ -1,7 +1,8 @@
 /*
  * control - /sim/: the people of the simulated workspace, and the eyes and hands of a test.
  *
- * What a person does goes out as an envelope; the call is answered when the bot has acknowledged it, or will not.
+ * What a person does goes out as an envelope; the call is answered when the bot has acknowledged
+ * it, or will not.
  */
 #include <microhttpd.h>
 #include <stdio.h>
@@ -23,7 +24,7 @@ static void bad(struct sim_request *request, int status, const char *what)
 	sim_reply_json(request, status, json);
 }
 
-/* ---- waiting for an acknowledgement -------------------------------------------------------------------------------- */
+/* ---- waiting for an acknowledgement ---------------------------------------------------------- */
 
 /* What an acknowledgement is to be shown as, and the answer that it completes. */
 struct wait {
@@ -82,7 +83,8 @@ static void view_close(struct sim *sim, const struct sim_view *view, bool whole_
 	for (i = 0; i < sim->view_count; i++) {
 		struct sim_view *other = sim->views[i];
 
-		if (!other->is_home && (other == view || (whole_stack && strcmp(other->root, view->root) == 0)))
+		if (!other->is_home &&
+		    (other == view || (whole_stack && strcmp(other->root, view->root) == 0)))
 			other->is_open = false;
 	}
 }
@@ -91,8 +93,10 @@ static const cJSON *input_block(const struct sim_view *view, const char *block_i
 {
 	const cJSON *block;
 
-	cJSON_ArrayForEach(block, sim_get(view->json, "blocks")) {
-		if (text_equal(sim_text(block, "type"), "input") && text_equal(sim_text(block, "block_id"), block_id))
+	cJSON_ArrayForEach(block, sim_get(view->json, "blocks"))
+	{
+		if (text_equal(sim_text(block, "type"), "input") &&
+		    text_equal(sim_text(block, "block_id"), block_id))
 			return block;
 	}
 	return NULL;
@@ -113,9 +117,11 @@ static void follow_submit_answer(struct wait *wait, const cJSON *payload)
 	} else if (strcmp(action, "clear") == 0) {
 		view_close(wait->sim, view, true);
 	} else if (strcmp(action, "errors") == 0) {
-		cJSON_ArrayForEach(item, sim_get(payload, "errors")) {
+		cJSON_ArrayForEach(item, sim_get(payload, "errors"))
+		{
 			if (input_block(view, item->string) == NULL || !cJSON_IsString(item))
-				sim_put(wait->answer, "problem", "errors name a block that is no input block");
+				sim_put(wait->answer, "problem",
+				    "errors name a block that is no input block");
 		}
 		if (cJSON_GetArraySize(sim_get(payload, "errors")) == 0)
 			sim_put(wait->answer, "problem", "errors are empty");
@@ -147,7 +153,8 @@ static void on_acked(void *ctx, bool acked, const cJSON *payload, int64_t ms, co
 
 	sim_put_bool(wait->answer, "acked", acked);
 	sim_put_int(wait->answer, "ms", ms);
-	sim_set(wait->answer, "payload", payload != NULL ? cJSON_Duplicate(payload, true) : cJSON_CreateNull());
+	sim_set(wait->answer, "payload",
+	    payload != NULL ? cJSON_Duplicate(payload, true) : cJSON_CreateNull());
 	if (!acked)
 		sim_put(wait->answer, "error", why);
 	if (acked && wait->is_slash && has_payload)
@@ -193,7 +200,8 @@ static struct wait *wait_new(struct sim_request *request, const char *channel, c
 	return wait;
 }
 
-/* Sends PAYLOAD (taken); WAIT is answered when it is acknowledged, or after the time that Slack gives. */
+/* Sends PAYLOAD (taken); WAIT is answered when it is acknowledged, or after the time that Slack
+ * gives. */
 static void wait_send(struct wait *wait, const char *type, cJSON *payload, bool is_patient)
 {
 	struct sim_request *request = wait->request;
@@ -205,7 +213,8 @@ static void wait_send(struct wait *wait, const char *type, cJSON *payload, bool 
 		wait_end(wait);
 		return;
 	}
-	/* For what is not repeated on_acked() may run inside this call and free WAIT, hence the timer first. */
+	/* For what is not repeated on_acked() may run inside this call and free WAIT, hence the
+	 * timer first. */
 	if (strcmp(type, "events_api") == 0)
 		request->timer = sim_after(sim, sim->ack_timeout_ms, on_wait_over, request);
 	envelope = sim_envelope_send(sim, type, payload, on_acked, wait);
@@ -213,7 +222,7 @@ static void wait_send(struct wait *wait, const char *type, cJSON *payload, bool 
 		wait->envelope = envelope;
 }
 
-/* ---- what people do ---------------------------------------------------------------------------------------------------- */
+/* ---- what people do -------------------------------------------------------------------------- */
 
 static void put_user(cJSON *payload, const struct sim_user *user)
 {
@@ -268,7 +277,9 @@ static void do_slash(struct sim_request *request, const cJSON *body)
 
 	if (channel == NULL)
 		return;
-	name = channel->is_im ? "directmessage" : channel->is_private && !channel->is_member ? "privategroup" : channel->name;
+	name = channel->is_im                               ? "directmessage"
+	       : channel->is_private && !channel->is_member ? "privategroup"
+							    : channel->name;
 	payload = cJSON_CreateObject();
 	sim_put(payload, "token", "verification-token");
 	sim_put(payload, "team_id", SIM_TEAM);
@@ -284,7 +295,8 @@ static void do_slash(struct sim_request *request, const cJSON *body)
 	wait = wait_new(request, channel->id, user->id);
 	wait->is_slash = true;
 	sim_put(payload, "trigger_id", sim_trigger_new(sim, user->id, "")->id);
-	url = xasprintf("%s%s", sim->base, sim_response_url_new(sim, "commands", channel->id, user->id, "", false)->path);
+	url = xasprintf("%s%s", sim->base,
+	    sim_response_url_new(sim, "commands", channel->id, user->id, "", false)->path);
 	sim_put(payload, "response_url", url);
 	sim_put(wait->answer, "trigger_id", sim_text(payload, "trigger_id"));
 	sim_put(wait->answer, "response_url", url);
@@ -317,7 +329,8 @@ static cJSON *event_outer(struct sim *sim, cJSON *event)
 }
 
 /* The event of a message that stands in CHANNEL. */
-static cJSON *message_event(const struct sim_channel *channel, const struct sim_message *message, const char *type)
+static cJSON *message_event(
+    const struct sim_channel *channel, const struct sim_message *message, const char *type)
 {
 	cJSON *event = cJSON_Duplicate(message->json, true);
 
@@ -325,12 +338,15 @@ static cJSON *message_event(const struct sim_channel *channel, const struct sim_
 	sim_put(event, "channel", channel->id);
 	sim_put(event, "event_ts", message->ts);
 	if (strcmp(type, "message") == 0)
-		sim_put(event, "channel_type", channel->is_im ? "im" : channel->is_private ? "group" : "channel");
+		sim_put(event, "channel_type",
+		    channel->is_im        ? "im"
+		    : channel->is_private ? "group"
+					  : "channel");
 	return event;
 }
 
-static struct sim_message *say(struct sim *sim, struct sim_channel *channel, const struct sim_user *user, const char *text,
-    const char *thread_ts)
+static struct sim_message *say(struct sim *sim, struct sim_channel *channel,
+    const struct sim_user *user, const char *text, const char *thread_ts)
 {
 	cJSON *json = cJSON_CreateObject(), *block, *section, *inner, *one;
 	char id[37];
@@ -369,15 +385,18 @@ static void do_mention(struct sim_request *request, const cJSON *body)
 	if (channel == NULL)
 		return;
 	text = text != NULL ? text : "";
-	said = strstr(text, "<@" SIM_BOT_USER) != NULL ? xstrdup(text) : xasprintf("<@" SIM_BOT_USER "> %s", text);
-	message = say(request->sim, channel, user, said, text_is_empty(thread_ts) ? NULL : thread_ts);
+	said = strstr(text, "<@" SIM_BOT_USER) != NULL ? xstrdup(text)
+						       : xasprintf("<@" SIM_BOT_USER "> %s", text);
+	message =
+	    say(request->sim, channel, user, said, text_is_empty(thread_ts) ? NULL : thread_ts);
 	free(said);
 	wait = wait_new(request, channel->id, user->id);
 	sim_put(wait->answer, "ts", message->ts);
 	sim_put(wait->answer, "channel", channel->id);
 	mention = event_outer(request->sim, message_event(channel, message, "app_mention"));
 	twin = event_outer(request->sim, message_event(channel, message, "message"));
-	/* Slack tells a mention twice, in either order: docs.slack.dev/reference/events/app_mention. */
+	/* Slack tells a mention twice, in either order:
+	 * docs.slack.dev/reference/events/app_mention. */
 	if (!sim_true(body, "only_mention") && rand() % 2 == 0) {
 		sim_envelope_send(request->sim, "events_api", twin, NULL, NULL);
 		twin = NULL;
@@ -403,11 +422,13 @@ static void do_say(struct sim_request *request, const cJSON *body, bool is_direc
 	channel = is_direct ? sim_im(request->sim, user->id) : channel_wanted(request, body);
 	if (channel == NULL)
 		return;
-	message = say(request->sim, channel, user, text != NULL ? text : "", text_is_empty(thread_ts) ? NULL : thread_ts);
+	message = say(request->sim, channel, user, text != NULL ? text : "",
+	    text_is_empty(thread_ts) ? NULL : thread_ts);
 	wait = wait_new(request, channel->id, user->id);
 	sim_put(wait->answer, "ts", message->ts);
 	sim_put(wait->answer, "channel", channel->id);
-	wait_send(wait, "events_api", event_outer(request->sim, message_event(channel, message, "message")),
+	wait_send(wait, "events_api",
+	    event_outer(request->sim, message_event(channel, message, "message")),
 	    !sim_has(body, "wait") || sim_true(body, "wait"));
 }
 
@@ -437,7 +458,7 @@ static void do_home(struct sim_request *request, const cJSON *body)
 	wait_send(wait, "events_api", event_outer(sim, event), true);
 }
 
-/* ---- pressing ------------------------------------------------------------------------------------------------------------ */
+/* ---- pressing -------------------------------------------------------------------------------- */
 
 struct press {
 	const char *action_id, *value, *label;
@@ -455,37 +476,46 @@ static bool label_fits(const char *label, const cJSON *object)
 static bool press_fits(struct press *press, const cJSON *element)
 {
 	const char *type = sim_text(element, "type");
-	bool same_action = press->action_id == NULL || text_equal(sim_text(element, "action_id"), press->action_id);
+	bool same_action = press->action_id == NULL ||
+			   text_equal(sim_text(element, "action_id"), press->action_id);
 	const cJSON *option;
 
-	if (type == NULL || (press->action_id == NULL && press->label == NULL && press->value == NULL))
+	if (type == NULL ||
+	    (press->action_id == NULL && press->label == NULL && press->value == NULL))
 		return false;
 	if (same_action && press->action_id != NULL)
 		press->has_action = true;
 	if (strcmp(type, "button") == 0)
 		return same_action && label_fits(press->label, element) &&
-		    (press->value == NULL || text_equal(sim_text(element, "value"), press->value));
-	cJSON_ArrayForEach(option, sim_get(element, "options")) {
+		       (press->value == NULL ||
+			   text_equal(sim_text(element, "value"), press->value));
+	cJSON_ArrayForEach(option, sim_get(element, "options"))
+	{
 		const char *value = sim_text(option, "value");
 
-		/* An option goes by its own value or label; the overflow menu's action_id may be left out. */
-		if (press->value == NULL && press->label == NULL ? text_equal(value, press->action_id)
-								 : same_action && label_fits(press->label, option) &&
-			    (press->value == NULL || text_equal(value, press->value))) {
+		/* An option goes by its own value or label; the overflow menu's action_id may be
+		 * left out. */
+		if (press->value == NULL && press->label == NULL
+			? text_equal(value, press->action_id)
+			: same_action && label_fits(press->label, option) &&
+			      (press->value == NULL || text_equal(value, press->value))) {
 			press->option = option;
 			return true;
 		}
 	}
-	return same_action && press->action_id != NULL && strstr(type, "users_select") != NULL && press->value != NULL;
+	return same_action && press->action_id != NULL && strstr(type, "users_select") != NULL &&
+	       press->value != NULL;
 }
 
 static bool press_find(struct press *press, const cJSON *blocks)
 {
 	const cJSON *block, *element;
 
-	cJSON_ArrayForEach(block, blocks) {
+	cJSON_ArrayForEach(block, blocks)
+	{
 		press->block = block;
-		cJSON_ArrayForEach(element, sim_get(block, "elements")) {
+		cJSON_ArrayForEach(element, sim_get(block, "elements"))
+		{
 			press->element = element;
 			if (press_fits(press, element))
 				return true;
@@ -520,7 +550,8 @@ static bool press_find_in_message(struct press *press, const cJSON *message)
 
 	if (press_find_either(press, sim_get(message, "blocks")))
 		return true;
-	cJSON_ArrayForEach(attachment, sim_get(message, "attachments")) {
+	cJSON_ArrayForEach(attachment, sim_get(message, "attachments"))
+	{
 		press->attachment = sim_int(attachment, "id", 1);
 		if (press_find_either(press, sim_get(attachment, "blocks")))
 			return true;
@@ -551,7 +582,8 @@ static void put_action(struct sim *sim, cJSON *payload, const struct press *pres
 		} else if (strstr(type, "users_select") != NULL) {
 			sim_put(action, "selected_user", press->value);
 		} else {
-			sim_set(action, "text", cJSON_Duplicate(sim_get(press->element, "text"), true));
+			sim_set(
+			    action, "text", cJSON_Duplicate(sim_get(press->element, "text"), true));
 			if (sim_text(press->element, "value") != NULL)
 				sim_put(action, "value", sim_text(press->element, "value"));
 			if (sim_text(press->element, "style") != NULL)
@@ -561,25 +593,30 @@ static void put_action(struct sim *sim, cJSON *payload, const struct press *pres
 	sim_put(action, "action_ts", ts);
 }
 
-static void press_message(struct sim_request *request, struct press *press, const struct sim_user *user,
-    struct sim_channel *channel, const char *ts, bool force)
+static void press_message(struct sim_request *request, struct press *press,
+    const struct sim_user *user, struct sim_channel *channel, const char *ts, bool force)
 {
 	struct sim *sim = request->sim;
 	struct sim_message *message = sim_message(channel, ts);
 	struct sim_ephemeral *ephemeral = message == NULL ? sim_ephemeral(sim, ts) : NULL;
-	const cJSON *json = message != NULL ? message->json : ephemeral != NULL ? ephemeral->json : NULL;
+	const cJSON *json = message != NULL     ? message->json
+			    : ephemeral != NULL ? ephemeral->json
+						: NULL;
 	cJSON *payload, *container, *place;
 	struct wait *wait;
 	char *url;
 
-	if (json == NULL || (message != NULL && message->is_deleted) || (ephemeral != NULL && ephemeral->is_deleted)) {
+	if (json == NULL || (message != NULL && message->is_deleted) ||
+	    (ephemeral != NULL && ephemeral->is_deleted)) {
 		bad(request, 404, "no such message");
 		return;
 	}
 	if (force && press->action_id != NULL && press->value != NULL) {
 		press->element = NULL;
 	} else if (!press_find_in_message(press, json)) {
-		bad(request, 404, press->has_action ? "the button is there, with another value" : "no such button");
+		bad(request, 404,
+		    press->has_action ? "the button is there, with another value"
+				      : "no such button");
 		return;
 	}
 	payload = cJSON_CreateObject();
@@ -598,12 +635,16 @@ static void press_message(struct sim_request *request, struct press *press, cons
 	sim_put(payload, "trigger_id", sim_trigger_new(sim, user->id, "")->id);
 	place = cJSON_AddObjectToObject(payload, "channel");
 	sim_put(place, "id", channel->id);
-	sim_put(place, "name", channel->is_im ? "directmessage" : channel->is_private ? "privategroup" : channel->name);
+	sim_put(place, "name",
+	    channel->is_im        ? "directmessage"
+	    : channel->is_private ? "privategroup"
+				  : channel->name);
 	if (message != NULL)
 		sim_set(payload, "message", sim_message_view(message, true));
 	cJSON_AddObjectToObject(cJSON_AddObjectToObject(payload, "state"), "values");
 	url = xasprintf("%s%s", sim->base,
-	    sim_response_url_new(sim, "actions", channel->id, user->id, ts, ephemeral != NULL)->path);
+	    sim_response_url_new(sim, "actions", channel->id, user->id, ts, ephemeral != NULL)
+		->path);
 	sim_put(payload, "response_url", url);
 	put_action(sim, payload, press);
 	wait = wait_new(request, channel->id, user->id);
@@ -613,7 +654,8 @@ static void press_message(struct sim_request *request, struct press *press, cons
 	wait_send(wait, "interactive", payload, true);
 }
 
-static void press_view(struct sim_request *request, struct press *press, const struct sim_user *user, struct sim_view *view)
+static void press_view(struct sim_request *request, struct press *press,
+    const struct sim_user *user, struct sim_view *view)
 {
 	struct sim *sim = request->sim;
 	cJSON *payload, *container;
@@ -630,7 +672,8 @@ static void press_view(struct sim_request *request, struct press *press, const s
 	container = cJSON_AddObjectToObject(payload, "container");
 	sim_put(container, "type", "view");
 	sim_put(container, "view_id", view->id);
-	sim_put(payload, "trigger_id", sim_trigger_new(sim, user->id, view->is_home ? "" : view->id)->id);
+	sim_put(payload, "trigger_id",
+	    sim_trigger_new(sim, user->id, view->is_home ? "" : view->id)->id);
 	sim_set(payload, "view", cJSON_Duplicate(view->json, true));
 	put_action(sim, payload, press);
 	wait = wait_new(request, NULL, user->id);
@@ -641,7 +684,9 @@ static void press_view(struct sim_request *request, struct press *press, const s
 static void do_press(struct sim_request *request, const cJSON *body)
 {
 	struct sim_user *user = user_wanted(request, body);
-	struct press press = {.action_id = sim_text(body, "action_id"), .value = sim_text(body, "value"), .label = sim_text(body, "label")};
+	struct press press = {.action_id = sim_text(body, "action_id"),
+	    .value = sim_text(body, "value"),
+	    .label = sim_text(body, "label")};
 	const char *view_id = sim_text(body, "view_id");
 	struct sim_channel *channel;
 	struct sim_view *view;
@@ -658,12 +703,14 @@ static void do_press(struct sim_request *request, const cJSON *body)
 	}
 	channel = channel_wanted(request, body);
 	if (channel != NULL)
-		press_message(request, &press, user, channel, sim_text(body, "ts"), sim_true(body, "force"));
+		press_message(
+		    request, &press, user, channel, sim_text(body, "ts"), sim_true(body, "force"));
 }
 
-/* ---- modals ------------------------------------------------------------------------------------------------------------------ */
+/* ---- modals ---------------------------------------------------------------------------------- */
 
-/* What is given for an input: by block_id or action_id, as text, a list of values, or the state itself. */
+/* What is given for an input: by block_id or action_id, as text, a list of values, or the state
+ * itself. */
 static const cJSON *given_value(const cJSON *values, const char *block_id, const char *action_id)
 {
 	const cJSON *item = sim_get(values, block_id);
@@ -677,12 +724,16 @@ static cJSON *option_of(const cJSON *element, const char *value)
 {
 	const cJSON *option, *group;
 
-	cJSON_ArrayForEach(option, sim_get(element, "options")) {
-		if (text_equal(sim_text(option, "value"), value) || text_equal(sim_text(sim_get(option, "text"), "text"), value))
+	cJSON_ArrayForEach(option, sim_get(element, "options"))
+	{
+		if (text_equal(sim_text(option, "value"), value) ||
+		    text_equal(sim_text(sim_get(option, "text"), "text"), value))
 			return cJSON_Duplicate(option, true);
 	}
-	cJSON_ArrayForEach(group, sim_get(element, "option_groups")) {
-		cJSON_ArrayForEach(option, sim_get(group, "options")) {
+	cJSON_ArrayForEach(group, sim_get(element, "option_groups"))
+	{
+		cJSON_ArrayForEach(option, sim_get(group, "options"))
+		{
 			if (text_equal(sim_text(option, "value"), value))
 				return cJSON_Duplicate(option, true);
 		}
@@ -701,7 +752,8 @@ static cJSON *options_of(const cJSON *element, const cJSON *given)
 			cJSON_AddItemToArray(list, option);
 	}
 	if (cJSON_IsArray(given)) {
-		cJSON_ArrayForEach(item, given) {
+		cJSON_ArrayForEach(item, given)
+		{
 			option = option_of(element, cJSON_GetStringValue(item));
 			if (option != NULL)
 				cJSON_AddItemToArray(list, option);
@@ -710,7 +762,8 @@ static cJSON *options_of(const cJSON *element, const cJSON *given)
 	return list;
 }
 
-/* One element's entry in state.values; *IS_EMPTY when nothing is filled in. Slack's table of where the value is carried. */
+/* One element's entry in state.values; *IS_EMPTY when nothing is filled in. Slack's table of where
+ * the value is carried. */
 static cJSON *state_of(const cJSON *element, const cJSON *given, bool *is_empty)
 {
 	const char *type = sim_text(element, "type");
@@ -737,18 +790,22 @@ static cJSON *state_of(const cJSON *element, const cJSON *given, bool *is_empty)
 		return state;
 	}
 	if (strcmp(type, "datetimepicker") == 0) {
-		int64_t at = cJSON_IsNumber(given) ? (int64_t)given->valuedouble : sim_int(element, "initial_date_time", 0);
+		int64_t at = cJSON_IsNumber(given) ? (int64_t)given->valuedouble
+						   : sim_int(element, "initial_date_time", 0);
 
-		sim_set(state, "selected_date_time", at != 0 ? cJSON_CreateNumber((double)at) : cJSON_CreateNull());
+		sim_set(state, "selected_date_time",
+		    at != 0 ? cJSON_CreateNumber((double)at) : cJSON_CreateNull());
 		*is_empty = at == 0;
 	} else if (strcmp(type, "checkboxes") == 0 || strcmp(type, "multi_static_select") == 0) {
-		picked = given != NULL ? options_of(element, given) : cJSON_Duplicate(sim_get(element, "initial_options"), true);
+		picked = given != NULL ? options_of(element, given)
+				       : cJSON_Duplicate(sim_get(element, "initial_options"), true);
 		if (picked == NULL)
 			picked = cJSON_CreateArray();
 		*is_empty = cJSON_GetArraySize(picked) == 0;
 		sim_set(state, "selected_options", picked);
 	} else if (strcmp(type, "static_select") == 0 || strcmp(type, "radio_buttons") == 0) {
-		picked = given != NULL ? option_of(element, text) : cJSON_Duplicate(sim_get(element, "initial_option"), true);
+		picked = given != NULL ? option_of(element, text)
+				       : cJSON_Duplicate(sim_get(element, "initial_option"), true);
 		*is_empty = picked == NULL;
 		sim_set(state, "selected_option", picked != NULL ? picked : cJSON_CreateNull());
 	} else {
@@ -759,17 +816,21 @@ static cJSON *state_of(const cJSON *element, const cJSON *given, bool *is_empty)
 	return state;
 }
 
-/* What Slack's own client refuses before anything is sent: an empty field that is wanted, a text too short or too long. */
-static const char *state_problem(const cJSON *block, const cJSON *element, const cJSON *state, bool is_empty)
+/* What Slack's own client refuses before anything is sent: an empty field that is wanted, a text
+ * too short or too long. */
+static const char *state_problem(
+    const cJSON *block, const cJSON *element, const cJSON *state, bool is_empty)
 {
 	const char *text = sim_text(state, "value");
 	size_t length = text != NULL ? utf16_length(text, strlen(text)) : 0;
 
 	if (is_empty)
 		return sim_true(block, "optional") ? NULL : "a field that is wanted is empty";
-	if (text != NULL && sim_has(element, "max_length") && (int64_t)length > sim_int(element, "max_length", 3000))
+	if (text != NULL && sim_has(element, "max_length") &&
+	    (int64_t)length > sim_int(element, "max_length", 3000))
 		return "a text is too long";
-	if (text != NULL && sim_has(element, "min_length") && (int64_t)length < sim_int(element, "min_length", 0))
+	if (text != NULL && sim_has(element, "min_length") &&
+	    (int64_t)length < sim_int(element, "min_length", 0))
 		return "a text is too short";
 	return length > 3000 ? "a text is too long" : NULL;
 }
@@ -779,7 +840,8 @@ static cJSON *state_values(const struct sim_view *view, const cJSON *given, cons
 	cJSON *values = cJSON_CreateObject();
 	const cJSON *block, *element, *inner;
 
-	cJSON_ArrayForEach(block, sim_get(view->json, "blocks")) {
+	cJSON_ArrayForEach(block, sim_get(view->json, "blocks"))
+	{
 		const char *block_id = sim_text(block, "block_id"), *type = sim_text(block, "type");
 		bool is_input = text_equal(type, "input"), is_empty = false;
 		cJSON *here, *state;
@@ -790,9 +852,11 @@ static cJSON *state_values(const struct sim_view *view, const cJSON *given, cons
 		inner = cJSON_IsArray(element) ? element->child : element;
 		here = NULL;
 		for (; inner != NULL; inner = cJSON_IsArray(element) ? inner->next : NULL) {
-			const char *action_id = sim_text(inner, "action_id"), *kind = sim_text(inner, "type");
+			const char *action_id = sim_text(inner, "action_id"),
+				   *kind = sim_text(inner, "type");
 
-			if (action_id == NULL || text_equal(kind, "button") || text_equal(kind, "overflow"))
+			if (action_id == NULL || text_equal(kind, "button") ||
+			    text_equal(kind, "overflow"))
 				continue;
 			if (here == NULL) {
 				here = cJSON_CreateObject();
@@ -807,7 +871,8 @@ static cJSON *state_values(const struct sim_view *view, const cJSON *given, cons
 	return values;
 }
 
-static struct sim_view *view_wanted(struct sim_request *request, const cJSON *body, const struct sim_user *user)
+static struct sim_view *view_wanted(
+    struct sim_request *request, const cJSON *body, const struct sim_user *user)
 {
 	const char *id = sim_text(body, "view_id"), *callback_id = sim_text(body, "callback_id");
 	struct sim *sim = request->sim;
@@ -817,9 +882,11 @@ static struct sim_view *view_wanted(struct sim_request *request, const cJSON *bo
 	for (i = sim->view_count; i-- > 0;) {
 		struct sim_view *view = sim->views[i];
 
-		if (id != NULL ? strcmp(view->id, id) == 0
-			       : view->is_open && !view->is_home && strcmp(view->user, user->id) == 0 &&
-			    (callback_id == NULL || text_equal(sim_text(view->json, "callback_id"), callback_id)))
+		if (id != NULL
+			? strcmp(view->id, id) == 0
+			: view->is_open && !view->is_home && strcmp(view->user, user->id) == 0 &&
+			      (callback_id == NULL ||
+				  text_equal(sim_text(view->json, "callback_id"), callback_id)))
 			return view;
 	}
 	return NULL;
@@ -864,7 +931,8 @@ static void do_submit(struct sim_request *request, const cJSON *body, bool is_cl
 		sim_put_bool(payload, "is_cleared", true);
 	} else {
 		sim_set(cJSON_GetObjectItemCaseSensitive(json, "state"), "values", values);
-		sim_put(payload, "trigger_id", sim_trigger_new(request->sim, user->id, view->id)->id);
+		sim_put(
+		    payload, "trigger_id", sim_trigger_new(request->sim, user->id, view->id)->id);
 		cJSON_AddArrayToObject(payload, "response_urls");
 	}
 	sim_set(payload, "view", json);
@@ -874,7 +942,7 @@ static void do_submit(struct sim_request *request, const cJSON *body, bool is_cl
 	wait_send(wait, "interactive", payload, true);
 }
 
-/* ---- raw frames, new things, knobs --------------------------------------------------------------------------------------- */
+/* ---- raw frames, new things, knobs ----------------------------------------------------------- */
 
 static void done(struct sim_request *request)
 {
@@ -942,7 +1010,8 @@ static void do_channel(struct sim_request *request, const cJSON *body)
 
 static void do_user(struct sim_request *request, const cJSON *body)
 {
-	const char *id = sim_text(body, "id"), *name = sim_text(body, "name"), *tz = sim_text(body, "tz");
+	const char *id = sim_text(body, "id"), *name = sim_text(body, "name"),
+		   *tz = sim_text(body, "tz");
 	struct sim_user *user;
 	size_t i;
 
@@ -952,8 +1021,8 @@ static void do_user(struct sim_request *request, const cJSON *body)
 	}
 	user = sim_user(request->sim, id);
 	if (user == NULL) {
-		user = sim_user_add(request->sim, id, name, name, sim_text(body, "email"), tz != NULL ? tz : "Etc/UTC",
-		    (int)sim_int(body, "tz_offset", 0));
+		user = sim_user_add(request->sim, id, name, name, sim_text(body, "email"),
+		    tz != NULL ? tz : "Etc/UTC", (int)sim_int(body, "tz_offset", 0));
 		for (i = 0; i < request->sim->channel_count; i++) {
 			if (!request->sim->channels[i]->is_im)
 				sim_channel_join(request->sim->channels[i], id);
@@ -970,7 +1039,8 @@ static void do_group(struct sim_request *request, const cJSON *body)
 		bad(request, 400, "an id (S…) and a handle are wanted");
 		return;
 	}
-	sim_group_add(request->sim, sim_text(body, "id"), sim_text(body, "handle"), sim_get(body, "users"));
+	sim_group_add(
+	    request->sim, sim_text(body, "id"), sim_text(body, "handle"), sim_get(body, "users"));
 	done(request);
 }
 
@@ -979,7 +1049,8 @@ static void do_config(struct sim_request *request, const cJSON *body)
 	struct sim *sim = request->sim;
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, body) {
+	cJSON_ArrayForEach(item, body)
+	{
 		if (!cJSON_IsNumber(item)) {
 			bad(request, 400, "every knob is a number");
 			return;
@@ -1030,7 +1101,7 @@ static void do_reset(struct sim_request *request)
 	done(request);
 }
 
-/* ---- what can be seen ------------------------------------------------------------------------------------------------------ */
+/* ---- what can be seen ------------------------------------------------------------------------ */
 
 static void see_messages(struct sim_request *request)
 {
@@ -1051,7 +1122,8 @@ static void see_messages(struct sim_request *request)
 
 		if (message->is_deleted)
 			continue;
-		if (thread != NULL && strcmp(message->ts, thread) != 0 && strcmp(message->thread_ts, thread) != 0)
+		if (thread != NULL && strcmp(message->ts, thread) != 0 &&
+		    strcmp(message->thread_ts, thread) != 0)
 			continue;
 		one = sim_message_view(message, true);
 		sim_put_int(one, "edits", message->edits);
@@ -1069,7 +1141,8 @@ static void see_ephemerals(struct sim_request *request)
 {
 	struct sim *sim = request->sim;
 	const char *user = sim_query(request, "user");
-	cJSON *json = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(json, "ephemerals"), *one;
+	cJSON *json = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(json, "ephemerals"),
+	      *one;
 	size_t i;
 
 	for (i = 0; i < sim->ephemeral_count; i++) {
@@ -1155,12 +1228,14 @@ static void see_channels(struct sim_request *request)
 
 static void see_render(struct sim_request *request)
 {
-	const char *color = sim_query(request, "color"), *pagerduty = sim_query(request, "pagerduty");
+	const char *color = sim_query(request, "color"),
+		   *pagerduty = sim_query(request, "pagerduty");
 	struct buf out;
 	size_t len;
 
 	buf_init(&out, 16u << 20);
-	sim_render(request->sim, sim_query(request, "channel"), text_equal(color, "1"), text_equal(pagerduty, "1"), &out);
+	sim_render(request->sim, sim_query(request, "channel"), text_equal(color, "1"),
+	    text_equal(pagerduty, "1"), &out);
 	len = out.len;
 	sim_reply(request, 200, "text/plain; charset=utf-8", buf_take(&out), len);
 }
@@ -1184,7 +1259,8 @@ static bool see(struct sim_request *request, const char *what)
 	else if (strcmp(what, "connections") == 0)
 		see_list(request, "connections", sim_connections_json(sim));
 	else if (strcmp(what, "pagerduty") == 0)
-		sim_reply_json(request, 200, sim_pagerduty_json(sim, sim_query(request, "dedup_key")));
+		sim_reply_json(
+		    request, 200, sim_pagerduty_json(sim, sim_query(request, "dedup_key")));
 	else if (strcmp(what, "channels") == 0)
 		see_channels(request);
 	else if (strcmp(what, "render") == 0)
@@ -1242,7 +1318,8 @@ void sim_control(struct sim_request *request)
 			bad(request, 404, "no such thing to see");
 		return;
 	}
-	body = request->body.len > 0 ? sim_parse(buf_text(&request->body), request->body.len) : cJSON_CreateObject();
+	body = request->body.len > 0 ? sim_parse(buf_text(&request->body), request->body.len)
+				     : cJSON_CreateObject();
 	if (!cJSON_IsObject(body)) {
 		cJSON_Delete(body);
 		bad(request, 400, "the body is to be a JSON object");

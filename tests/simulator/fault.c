@@ -27,7 +27,8 @@ static bool method_fits(const char *pattern, const char *method)
 	return strcmp(pattern, method) == 0;
 }
 
-struct sim_fault *sim_fault_hit(struct sim *sim, const char *method, const char *channel, const char *key)
+struct sim_fault *sim_fault_hit(
+    struct sim *sim, const char *method, const char *channel, const char *key)
 {
 	struct sim_fault *fault;
 
@@ -93,7 +94,8 @@ static bool add_ws(struct sim *sim, const char *what, const cJSON *json, const c
 	} else if (strcmp(what, "pad") == 0) {
 		faults->pad_bytes = sim_int(json, "bytes", 100000);
 	} else {
-		*problem = "ws: one of disconnect drop silent no_hello hello_delay refuse duplicate lose late fragment pad";
+		*problem = "ws: one of disconnect drop silent no_hello hello_delay refuse "
+			   "duplicate lose late fragment pad";
 		return false;
 	}
 	return true;
@@ -101,7 +103,8 @@ static bool add_ws(struct sim *sim, const char *what, const cJSON *json, const c
 
 bool sim_fault_add(struct sim *sim, const cJSON *json, const char **problem)
 {
-	const char *method = sim_text(json, "method"), *ws = sim_text(json, "ws"), *channel = sim_text(json, "channel");
+	const char *method = sim_text(json, "method"), *ws = sim_text(json, "ws"),
+		   *channel = sim_text(json, "channel");
 	struct sim_fault *fault, **end;
 
 	if (sim_true(json, "clear")) {
@@ -174,7 +177,8 @@ static void on_late(void *ctx)
 		sim_reply(request, request->status, request->answer_type, answer, len);
 }
 
-void sim_fault_reply(struct sim_request *request, const struct sim_fault *fault, int status, const char *type, char *answer)
+void sim_fault_reply(struct sim_request *request, const struct sim_fault *fault, int status,
+    const char *type, char *answer)
 {
 	size_t len = strlen(answer);
 

@@ -1,6 +1,6 @@
 /*
- * http - libmicrohttpd on the loop. A request is read whole, handed on, and answered at once or later: until then its
- * connection is suspended.
+ * http - libmicrohttpd on the loop. A request is read whole, handed on, and answered at once or
+ * later: until then its connection is suspended.
  */
 #include <arpa/inet.h>
 #include <microhttpd.h>
@@ -22,7 +22,8 @@ static void on_http_timer(uv_timer_t *handle)
 	http_pump(handle->data);
 }
 
-/* libmicrohttpd says when it wants to run again; zero means that it stopped in the middle of something. */
+/* libmicrohttpd says when it wants to run again; zero means that it stopped in the middle of
+ * something. */
 static void http_pump(struct sim *sim)
 {
 	MHD_UNSIGNED_LONG_LONG wait;
@@ -47,9 +48,10 @@ static void on_http_readable(uv_poll_t *handle, int status, int events)
 	http_pump(handle->data);
 }
 
-/* ---- a request's life -------------------------------------------------------------------------------------------- */
+/* ---- a request's life ------------------------------------------------------------------------ */
 
-static struct sim_request *request_new(struct sim *sim, struct MHD_Connection *connection, const char *path, const char *method)
+static struct sim_request *request_new(
+    struct sim *sim, struct MHD_Connection *connection, const char *path, const char *method)
 {
 	struct sim_request *request = xcalloc(1, sizeof(*request));
 
@@ -57,8 +59,10 @@ static struct sim_request *request_new(struct sim *sim, struct MHD_Connection *c
 	request->connection = connection;
 	request->method = xstrdup(method);
 	request->path = xstrdup(path);
-	request->content_type = xstrdup(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_TYPE));
-	request->authorization = xstrdup(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION));
+	request->content_type = xstrdup(
+	    MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_TYPE));
+	request->authorization = xstrdup(MHD_lookup_connection_value(
+	    connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION));
 	buf_init(&request->body, SIM_BODY_MAX);
 	request->retry_after = -1;
 	request->begun_ms = sim_mono_ms();
@@ -94,7 +98,8 @@ const char *sim_query(const struct sim_request *request, const char *name)
 	return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
-static enum MHD_Result query_one(void *ctx, enum MHD_ValueKind kind, const char *key, const char *value)
+static enum MHD_Result query_one(
+    void *ctx, enum MHD_ValueKind kind, const char *key, const char *value)
 {
 	(void)kind;
 	sim_put(ctx, key, value != NULL ? value : "");
@@ -159,19 +164,24 @@ static enum MHD_Result request_answer(struct sim_request *request)
 
 	if (request->is_dropped)
 		return MHD_NO;
-	response = MHD_create_response_from_buffer(request->answer_len, request->answer, MHD_RESPMEM_MUST_COPY);
+	response = MHD_create_response_from_buffer(
+	    request->answer_len, request->answer, MHD_RESPMEM_MUST_COPY);
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, request->answer_type);
 	if (request->retry_after >= 0) {
 		snprintf(number, sizeof(number), "%lld", (long long)request->retry_after);
 		MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, number);
 	}
 	if (request->is_slack) {
-		snprintf(number, sizeof(number), "req-%llu", (unsigned long long)(request->call != NULL ? request->call->number : 0));
+		snprintf(number, sizeof(number), "req-%llu",
+		    (unsigned long long)(request->call != NULL ? request->call->number : 0));
 		MHD_add_response_header(response, "X-Slack-Req-Id", number);
 		MHD_add_response_header(response, "X-OAuth-Scopes",
-		    "app_mentions:read,channels:history,channels:join,channels:read,chat:write,commands,groups:history,groups:read,"
-		    "im:history,im:read,im:write,reactions:write,usergroups:read,users:read,users:read.email");
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "private, no-cache, no-store, must-revalidate");
+		    "app_mentions:read,channels:history,channels:join,channels:read,chat:write,"
+		    "commands,groups:history,groups:read,"
+		    "im:history,im:read,im:write,reactions:write,usergroups:read,users:read,users:"
+		    "read.email");
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
+		    "private, no-cache, no-store, must-revalidate");
 		MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Accept-Encoding");
 	}
 	result = MHD_queue_response(request->connection, (unsigned)request->status, response);
@@ -195,7 +205,8 @@ static void request_route(struct sim_request *request)
 	} else if (begins(path, "/api/")) {
 		request->is_slack = true;
 		sim_api(request, path + 5);
-	} else if (begins(path, "/commands/") || begins(path, "/actions/") || begins(path, "/app/")) {
+	} else if (begins(path, "/commands/") || begins(path, "/actions/") ||
+		   begins(path, "/app/")) {
 		sim_response_url_post(request);
 	} else if (strcmp(path, "/v2/enqueue") == 0 || strcmp(path, "/v2/change/enqueue") == 0) {
 		sim_pagerduty(request);
@@ -204,8 +215,8 @@ static void request_route(struct sim_request *request)
 	}
 }
 
-static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *url, const char *method,
-    const char *version, const char *data, size_t *len, void **slot)
+static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *url,
+    const char *method, const char *version, const char *data, size_t *len, void **slot)
 {
 	struct sim_request *request = *slot;
 
@@ -230,7 +241,8 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 	return MHD_YES;
 }
 
-static void on_request_over(void *ctx, struct MHD_Connection *connection, void **slot, enum MHD_RequestTerminationCode why)
+static void on_request_over(
+    void *ctx, struct MHD_Connection *connection, void **slot, enum MHD_RequestTerminationCode why)
 {
 	(void)ctx;
 	(void)connection;
@@ -240,7 +252,7 @@ static void on_request_over(void *ctx, struct MHD_Connection *connection, void *
 	*slot = NULL;
 }
 
-/* ---- what was asked of us ------------------------------------------------------------------------------------------ */
+/* ---- what was asked of us -------------------------------------------------------------------- */
 
 static void call_drop_oldest(struct sim *sim)
 {
@@ -282,7 +294,8 @@ struct sim_call *sim_call_record(struct sim_request *request, const char *method
 	sim->call_count++;
 	sim->call_bytes += call->size;
 	request->call = call;
-	while (sim->call_count > SIM_CALLS_MAX || (sim->call_bytes > SIM_CALLS_BYTES_MAX && sim->calls != call))
+	while (sim->call_count > SIM_CALLS_MAX ||
+	       (sim->call_bytes > SIM_CALLS_BYTES_MAX && sim->calls != call))
 		call_drop_oldest(sim);
 	return call;
 }
@@ -293,7 +306,7 @@ void sim_calls_clear(struct sim *sim)
 		call_drop_oldest(sim);
 }
 
-/* ---- start and stop ------------------------------------------------------------------------------------------------ */
+/* ---- start and stop -------------------------------------------------------------------------- */
 
 static char *file_read(const char *path)
 {
@@ -313,7 +326,8 @@ static char *file_read(const char *path)
 bool sim_http_start(struct sim *sim)
 {
 	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)sim->port)};
+	struct sockaddr_in address = {
+	    .sin_family = AF_INET, .sin_port = htons((uint16_t)sim->port)};
 	const union MHD_DaemonInfo *info;
 	char *cert = NULL, *key = NULL;
 
@@ -322,17 +336,21 @@ bool sim_http_start(struct sim *sim)
 		cert = file_read(sim->cert_file);
 		key = file_read(sim->key_file);
 		if (cert == NULL || key == NULL) {
-			fprintf(stderr, "headsup-sim: cannot read %s or %s\n", sim->cert_file, sim->key_file);
+			fprintf(stderr, "headsup-sim: cannot read %s or %s\n", sim->cert_file,
+			    sim->key_file);
 			free(cert);
 			free(key);
 			return false;
 		}
 		flags |= MHD_USE_TLS;
 	}
-	sim->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, sim, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address,
-	    MHD_OPTION_NOTIFY_COMPLETED, on_request_over, NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
-	    cert != NULL ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, cert, MHD_OPTION_HTTPS_MEM_KEY, key, MHD_OPTION_END);
+	sim->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, sim, MHD_OPTION_SOCK_ADDR,
+	    (struct sockaddr *)&address, MHD_OPTION_NOTIFY_COMPLETED, on_request_over, NULL,
+	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+	    MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
+	    cert != NULL ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, cert,
+	    MHD_OPTION_HTTPS_MEM_KEY, key, MHD_OPTION_END);
 	free(cert);
 	free(key);
 	if (sim->daemon == NULL) {
@@ -341,7 +359,8 @@ bool sim_http_start(struct sim *sim)
 	}
 	info = MHD_get_daemon_info(sim->daemon, MHD_DAEMON_INFO_BIND_PORT);
 	sim->port = info->port;
-	snprintf(sim->base, sizeof(sim->base), "%s://127.0.0.1:%d", sim->cert_file != NULL ? "https" : "http", sim->port);
+	snprintf(sim->base, sizeof(sim->base), "%s://127.0.0.1:%d",
+	    sim->cert_file != NULL ? "https" : "http", sim->port);
 	info = MHD_get_daemon_info(sim->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	uv_poll_init(&sim->loop, &sim->http_poll, info->epoll_fd);
 	sim->http_poll.data = sim;

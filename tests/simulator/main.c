@@ -9,9 +9,10 @@
 #include "config/base/memory.h"
 #include "tests/simulator/sim.h"
 
-static const char usage[] =
-    "usage: headsup-sim [--port N] [--ws-port N] [--tls CERT KEY] [--app-token T] [--bot-token T] [--quiet]\n"
-    "A Slack and a PagerDuty on loopback. Port 0 (the default) is any free one. One line on stdout tells where it listens.\n";
+static const char usage[] = "usage: headsup-sim [--port N] [--ws-port N] [--tls CERT KEY] "
+			    "[--app-token T] [--bot-token T] [--quiet]\n"
+			    "A Slack and a PagerDuty on loopback. Port 0 (the default) is any free "
+			    "one. One line on stdout tells where it listens.\n";
 
 static void on_signal(uv_signal_t *handle, int number)
 {
@@ -90,7 +91,8 @@ int main(int argc, char **argv)
 	uv_signal_start(&term, on_signal, SIGTERM);
 	uv_signal_init(&sim->loop, &interrupt);
 	uv_signal_start(&interrupt, on_signal, SIGINT);
-	printf("listening api=%s/api/ ws=%s pagerduty=%s control=%s/sim/\n", sim->base, sim->ws_base, sim->base, sim->base);
+	printf("listening api=%s/api/ ws=%s pagerduty=%s control=%s/sim/\n", sim->base,
+	    sim->ws_base, sim->base, sim->base);
 	fflush(stdout);
 
 	uv_run(&sim->loop, UV_RUN_DEFAULT);
@@ -99,7 +101,8 @@ int main(int argc, char **argv)
 	sim_socket_stop(sim);
 	sim_world_fini(sim);
 	sim_timers_fini(sim);
-	/* libwebsockets closes its handles over several turns of the loop: give it a bounded number. */
+	/* libwebsockets closes its handles over several turns of the loop: give it a bounded
+	 * number. */
 	uv_close((uv_handle_t *)&term, NULL);
 	uv_close((uv_handle_t *)&interrupt, NULL);
 	for (i = 0; i < 100 && uv_run(&sim->loop, UV_RUN_NOWAIT) != 0; i++)

@@ -1,4 +1,5 @@
-/* pagerduty - the Events API v2: developer.pagerduty.com/docs/events-api-v2. Incidents per routing key and dedup key. */
+/* pagerduty - the Events API v2: developer.pagerduty.com/docs/events-api-v2. Incidents per routing
+ * key and dedup key. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,14 +15,16 @@
 #define SUMMARY_MAX 1024
 #define MINUTE_MS 60000
 
-static struct sim_incident *incident_open(struct sim *sim, const char *routing_key, const char *dedup_key)
+static struct sim_incident *incident_open(
+    struct sim *sim, const char *routing_key, const char *dedup_key)
 {
 	size_t i;
 
 	for (i = sim->incident_count; i-- > 0;) {
 		struct sim_incident *incident = sim->incidents[i];
 
-		if (text_equal(incident->routing_key, routing_key) && text_equal(incident->dedup_key, dedup_key) &&
+		if (text_equal(incident->routing_key, routing_key) &&
+		    text_equal(incident->dedup_key, dedup_key) &&
 		    strcmp(incident->status, "resolved") != 0)
 			return incident;
 	}
@@ -38,7 +41,8 @@ static void incident_event(struct sim_incident *incident, const char *action, co
 	cJSON_AddItemToArray(incident->events, event);
 }
 
-/* A trigger after a resolve is a new incident; acknowledge and resolve of nothing are dropped without a word. */
+/* A trigger after a resolve is a new incident; acknowledge and resolve of nothing are dropped
+ * without a word. */
 static void event_apply(struct sim *sim, const cJSON *body, const char *dedup_key)
 {
 	const char *key = sim_text(body, "routing_key"), *action = sim_text(body, "event_action");
@@ -56,12 +60,14 @@ static void event_apply(struct sim *sim, const cJSON *body, const char *dedup_ke
 			incident->severity = xstrdup(sim_text(payload, "severity"));
 			incident->source = xstrdup(sim_text(payload, "source"));
 			incident->events = cJSON_CreateArray();
-			sim->incidents = xreallocarray(sim->incidents, sim->incident_count + 1, sizeof(struct sim_incident *));
+			sim->incidents = xreallocarray(
+			    sim->incidents, sim->incident_count + 1, sizeof(struct sim_incident *));
 			sim->incidents[sim->incident_count++] = incident;
 		}
 		incident->triggers++;
 	} else if (incident != NULL) {
-		replace_text(&incident->status, strcmp(action, "acknowledge") == 0 ? "acknowledged" : "resolved");
+		replace_text(&incident->status,
+		    strcmp(action, "acknowledge") == 0 ? "acknowledged" : "resolved");
 	}
 	if (incident != NULL)
 		incident_event(incident, action, body);
@@ -82,7 +88,8 @@ static void check_payload(const cJSON *payload, bool is_change, cJSON *errors)
 {
 	static const char *const severities = " critical error warning info ";
 	static const char *const texts[] = {"timestamp", "component", "group", "class"};
-	const char *summary = sim_text(payload, "summary"), *severity = sim_text(payload, "severity");
+	const char *summary = sim_text(payload, "summary"),
+		   *severity = sim_text(payload, "severity");
 	char padded[40];
 	size_t i;
 
@@ -93,17 +100,20 @@ static void check_payload(const cJSON *payload, bool is_change, cJSON *errors)
 	if (text_is_empty(summary))
 		complain(errors, "'payload.summary' is missing or blank");
 	else if (utf16_length(summary, strlen(summary)) > SUMMARY_MAX)
-		complain(errors, "Length of 'payload.summary' is incorrect (should be at most 1024 characters)");
+		complain(errors,
+		    "Length of 'payload.summary' is incorrect (should be at most 1024 characters)");
 	if (!is_change && text_is_empty(sim_text(payload, "source")))
 		complain(errors, "'payload.source' is missing or blank");
 	snprintf(padded, sizeof(padded), " %s ", severity != NULL ? severity : "?");
 	if (!is_change && strstr(severities, padded) == NULL)
-		complain(errors, "'payload.severity' is invalid (must be one of the following: 'critical', 'warning', 'error' or 'info')");
+		complain(errors, "'payload.severity' is invalid (must be one of the following: "
+				 "'critical', 'warning', 'error' or 'info')");
 	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		if (sim_has(payload, texts[i]) && sim_text(payload, texts[i]) == NULL)
 			complain(errors, "'payload.%s' must be a string", texts[i]);
 	}
-	if (sim_has(payload, "custom_details") && !cJSON_IsObject(sim_get(payload, "custom_details")))
+	if (sim_has(payload, "custom_details") &&
+	    !cJSON_IsObject(sim_get(payload, "custom_details")))
 		complain(errors, "'payload.custom_details' must be an object");
 }
 
@@ -120,19 +130,24 @@ static void check_event(const cJSON *body, bool is_change, cJSON *errors)
 		complain(errors, "Length of 'routing_key' is incorrect (should be 32 characters)");
 	else if (is_change && key[0] == 'R')
 		complain(errors, "'routing_key' is not of a service");
-	if (!is_change && !is_trigger && !text_equal(action, "acknowledge") && !text_equal(action, "resolve"))
-		complain(errors, "'event_action' is invalid (must be one of the following: 'trigger', 'acknowledge' or 'resolve')");
+	if (!is_change && !is_trigger && !text_equal(action, "acknowledge") &&
+	    !text_equal(action, "resolve"))
+		complain(errors, "'event_action' is invalid (must be one of the following: "
+				 "'trigger', 'acknowledge' or 'resolve')");
 	if (dedup_key != NULL && strlen(dedup_key) > DEDUP_MAX)
-		complain(errors, "Length of 'dedup_key' is incorrect (should be at most 255 characters)");
+		complain(errors,
+		    "Length of 'dedup_key' is incorrect (should be at most 255 characters)");
 	if (!is_change && !is_trigger && text_is_empty(dedup_key))
 		complain(errors, "'dedup_key' is missing or blank");
 	if (is_change || is_trigger)
 		check_payload(sim_get(body, "payload"), is_change, errors);
-	cJSON_ArrayForEach(item, sim_get(body, "links")) {
+	cJSON_ArrayForEach(item, sim_get(body, "links"))
+	{
 		if (text_is_empty(sim_text(item, "href")))
 			complain(errors, "'links.href' is missing or blank");
 	}
-	cJSON_ArrayForEach(item, sim_get(body, "images")) {
+	cJSON_ArrayForEach(item, sim_get(body, "images"))
+	{
 		if (!text_prefix(sim_text(item, "src"), "https://"))
 			complain(errors, "'images.src' must be https");
 	}
@@ -164,7 +179,8 @@ static bool is_throttled(struct sim *sim, const char *key)
 			count += sim->pagerduty_times[2 * i] == (int64_t)hash;
 		if (count >= sim->pagerduty_per_minute)
 			return true;
-		sim->pagerduty_times = xreallocarray(sim->pagerduty_times, kept + 1, 2 * sizeof(*sim->pagerduty_times));
+		sim->pagerduty_times = xreallocarray(
+		    sim->pagerduty_times, kept + 1, 2 * sizeof(*sim->pagerduty_times));
 		sim->pagerduty_times[2 * kept] = (int64_t)hash;
 		sim->pagerduty_times[2 * kept + 1] = now;
 		sim->pagerduty_time_count = kept + 1;
@@ -182,7 +198,8 @@ static cJSON *answer_new(const char *status, const char *message)
 }
 
 /* The answer and its status; what was said is recorded, and takes effect when APPLY. */
-static cJSON *event_take(struct sim *sim, const cJSON *body, bool is_change, bool apply, int *status)
+static cJSON *event_take(
+    struct sim *sim, const cJSON *body, bool is_change, bool apply, int *status)
 {
 	cJSON *errors = cJSON_CreateArray(), *answer, *record;
 	char minted[33];
@@ -200,7 +217,8 @@ static cJSON *event_take(struct sim *sim, const cJSON *body, bool is_change, boo
 	}
 	cJSON_Delete(errors);
 	if (is_throttled(sim, sim_text(body, "routing_key"))) {
-		answer = answer_new("throttle exceeded", "Requests for this service are arriving too quickly.  Please retry later.");
+		answer = answer_new("throttle exceeded",
+		    "Requests for this service are arriving too quickly.  Please retry later.");
 		errors = cJSON_AddArrayToObject(answer, "errors");
 		complain(errors, "Enhance Your Calm.");
 		*status = 429;
@@ -244,7 +262,8 @@ void sim_pagerduty(struct sim_request *request)
 		return;
 	}
 	if (request->body.len > EVENT_BYTES_MAX) {
-		sim_reply_json(request, 413, answer_new("invalid event", "Event object is too large"));
+		sim_reply_json(
+		    request, 413, answer_new("invalid event", "Event object is too large"));
 		return;
 	}
 	body = sim_parse(buf_text(&request->body), request->body.len);
@@ -254,11 +273,13 @@ void sim_pagerduty(struct sim_request *request)
 	request->call->is_applied = request->call->is_applied && status == 202;
 	if (fault != NULL && fault->status == 429) {
 		cJSON_Delete(answer);
-		answer = answer_new("throttle exceeded", "Requests for this service are arriving too quickly.  Please retry later.");
+		answer = answer_new("throttle exceeded",
+		    "Requests for this service are arriving too quickly.  Please retry later.");
 		complain(cJSON_AddArrayToObject(answer, "errors"), "Enhance Your Calm.");
 	} else if (fault != NULL && (fault->status != 0 || fault->error != NULL)) {
 		cJSON_Delete(answer);
-		answer = answer_new("error", fault->error != NULL ? fault->error : "it went wrong because it was asked to");
+		answer = answer_new("error",
+		    fault->error != NULL ? fault->error : "it went wrong because it was asked to");
 		if (fault->status == 0)
 			status = 400;
 	}

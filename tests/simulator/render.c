@@ -25,14 +25,52 @@ struct paint {
 static const struct {
 	const char *name, *glyph;
 } emoji[] = {
-    {"large_red_square", "🟥"}, {"large_yellow_square", "🟨"}, {"large_green_square", "🟩"}, {"white_large_square", "⬜"}, {"large_purple_square", "🟪"},
-    {"red_circle", "🔴"}, {"large_orange_circle", "🟠"}, {"orange_circle", "🟠"}, {"large_yellow_circle", "🟡"}, {"yellow_circle", "🟡"},
-    {"large_blue_circle", "🔵"}, {"blue_circle", "🔵"}, {"large_green_circle", "🟢"}, {"white_circle", "⚪"}, {"black_circle", "⚫"},
-    {"white_check_mark", "✅"}, {"heavy_check_mark", "✔"}, {"eyes", "👀"}, {"rotating_light", "🚨"}, {"warning", "⚠"}, {"mega", "📣"},
-    {"loudspeaker", "📢"}, {"speaking_head_in_silhouette", "🗣"}, {"hourglass", "⌛"}, {"hourglass_flowing_sand", "⏳"},
-    {"no_entry", "⛔"}, {"no_entry_sign", "🚫"}, {"shield", "🛡"}, {"bell", "🔔"}, {"no_bell", "🔕"}, {"pager", "📟"}, {"alarm_clock", "⏰"},
-    {"information_source", "ℹ"}, {"x", "❌"}, {"checkered_flag", "🏁"}, {"broken_heart", "💔"}, {"raising_hand", "🙋"}, {"memo", "📝"},
-    {"clock1", "🕐"}, {"lock", "🔒"}, {"key", "🔑"}, {"fire", "🔥"}, {"boom", "💥"}, {"zap", "⚡"}, {"mag", "🔍"}, {"wave", "👋"},
+    {"large_red_square", "🟥"},
+    {"large_yellow_square", "🟨"},
+    {"large_green_square", "🟩"},
+    {"white_large_square", "⬜"},
+    {"large_purple_square", "🟪"},
+    {"red_circle", "🔴"},
+    {"large_orange_circle", "🟠"},
+    {"orange_circle", "🟠"},
+    {"large_yellow_circle", "🟡"},
+    {"yellow_circle", "🟡"},
+    {"large_blue_circle", "🔵"},
+    {"blue_circle", "🔵"},
+    {"large_green_circle", "🟢"},
+    {"white_circle", "⚪"},
+    {"black_circle", "⚫"},
+    {"white_check_mark", "✅"},
+    {"heavy_check_mark", "✔"},
+    {"eyes", "👀"},
+    {"rotating_light", "🚨"},
+    {"warning", "⚠"},
+    {"mega", "📣"},
+    {"loudspeaker", "📢"},
+    {"speaking_head_in_silhouette", "🗣"},
+    {"hourglass", "⌛"},
+    {"hourglass_flowing_sand", "⏳"},
+    {"no_entry", "⛔"},
+    {"no_entry_sign", "🚫"},
+    {"shield", "🛡"},
+    {"bell", "🔔"},
+    {"no_bell", "🔕"},
+    {"pager", "📟"},
+    {"alarm_clock", "⏰"},
+    {"information_source", "ℹ"},
+    {"x", "❌"},
+    {"checkered_flag", "🏁"},
+    {"broken_heart", "💔"},
+    {"raising_hand", "🙋"},
+    {"memo", "📝"},
+    {"clock1", "🕐"},
+    {"lock", "🔒"},
+    {"key", "🔑"},
+    {"fire", "🔥"},
+    {"boom", "💥"},
+    {"zap", "⚡"},
+    {"mag", "🔍"},
+    {"wave", "👋"},
 };
 
 static void style(struct paint *paint, const char *code)
@@ -62,7 +100,8 @@ static void put_control(struct paint *paint, const char *text, size_t len)
 		buf_printf(paint->out, "@%s", user != NULL ? user->name : inner + 1);
 	} else if (inner[0] == '#') {
 		channel = sim_channel(paint->sim, inner + 1);
-		buf_printf(paint->out, "#%s", channel != NULL && channel->name != NULL ? channel->name : inner + 1);
+		buf_printf(paint->out, "#%s",
+		    channel != NULL && channel->name != NULL ? channel->name : inner + 1);
 	} else if (inner[0] == '!') {
 		buf_puts(paint->out, label != NULL ? label : inner);
 	} else {
@@ -107,8 +146,8 @@ static bool is_mark(const char *text, const char *at, bool is_open)
 
 	if (is_open)
 		return strchr(" \t\n.,;:()_~*>", after) != NULL || after == '\0';
-	return after != ' ' && after != '\0' && after != '\n' && strchr(" \t\n.,;:()_~*>", before) != NULL &&
-	    strchr(at + 1, *at) != NULL;
+	return after != ' ' && after != '\0' && after != '\n' &&
+	       strchr(" \t\n.,;:()_~*>", before) != NULL && strchr(at + 1, *at) != NULL;
 }
 
 static void put_text(struct paint *paint, const char *text, bool is_mrkdwn)
@@ -165,7 +204,8 @@ static void put_element(struct paint *paint, const cJSON *element)
 		buf_putc(paint->out, ' ');
 	} else if (text_equal(type, "overflow")) {
 		buf_puts(paint->out, "[ … ");
-		cJSON_ArrayForEach(option, sim_get(element, "options")) {
+		cJSON_ArrayForEach(option, sim_get(element, "options"))
+		{
 			buf_puts(paint->out, sim_text(sim_get(option, "text"), "text"));
 			if (option->next != NULL)
 				buf_puts(paint->out, " · ");
@@ -180,17 +220,22 @@ static void put_rich(struct paint *paint, const cJSON *element)
 {
 	const cJSON *item, *leaf;
 
-	cJSON_ArrayForEach(item, sim_get(element, "elements")) {
+	cJSON_ArrayForEach(item, sim_get(element, "elements"))
+	{
 		const char *type = sim_text(item, "type");
 
 		if (type != NULL && strncmp(type, "rich_text", 9) == 0) {
 			if (item->prev->next != NULL && item != item->prev)
 				line_end(paint);
 			buf_puts(paint->out, strcmp(type, "rich_text_section") == 0 ? "" : "  ");
-			cJSON_ArrayForEach(leaf, sim_get(item, "elements")) {
+			cJSON_ArrayForEach(leaf, sim_get(item, "elements"))
+			{
 				if (sim_get(leaf, "elements") != NULL)
 					buf_puts(paint->out, "• ");
-				put_text(paint, sim_text(leaf, "text") != NULL ? sim_text(leaf, "text") : sim_text(leaf, "url"), false);
+				put_text(paint,
+				    sim_text(leaf, "text") != NULL ? sim_text(leaf, "text")
+								   : sim_text(leaf, "url"),
+				    false);
 			}
 		}
 	}
@@ -225,8 +270,10 @@ static void put_block(struct paint *paint, const cJSON *block)
 	} else if (text_equal(type, "section")) {
 		if (sim_get(block, "text") != NULL)
 			put_text_object(paint, sim_get(block, "text"));
-		cJSON_ArrayForEach(item, sim_get(block, "fields")) {
-			if (item != sim_get(block, "fields")->child || sim_get(block, "text") != NULL)
+		cJSON_ArrayForEach(item, sim_get(block, "fields"))
+		{
+			if (item != sim_get(block, "fields")->child ||
+			    sim_get(block, "text") != NULL)
 				line_end(paint);
 			put_field(paint, item);
 		}
@@ -235,14 +282,14 @@ static void put_block(struct paint *paint, const cJSON *block)
 			put_element(paint, sim_get(block, "accessory"));
 		}
 	} else if (text_equal(type, "context")) {
-		cJSON_ArrayForEach(item, sim_get(block, "elements")) {
+		cJSON_ArrayForEach(item, sim_get(block, "elements"))
+		{
 			style(paint, DIM);
 			put_text_object(paint, item);
 			buf_putc(paint->out, ' ');
 		}
 	} else if (text_equal(type, "actions")) {
-		cJSON_ArrayForEach(item, sim_get(block, "elements"))
-			put_element(paint, item);
+		cJSON_ArrayForEach(item, sim_get(block, "elements")) put_element(paint, item);
 	} else if (text_equal(type, "divider")) {
 		buf_puts(paint->out, "────────");
 	} else if (text_equal(type, "rich_text")) {
@@ -259,7 +306,8 @@ static void put_blocks(struct paint *paint, const cJSON *blocks)
 {
 	const cJSON *block;
 
-	cJSON_ArrayForEach(block, blocks) {
+	cJSON_ArrayForEach(block, blocks)
+	{
 		line_end(paint);
 		put_block(paint, block);
 	}
@@ -288,11 +336,13 @@ static void put_attachments(struct paint *paint, const cJSON *message)
 {
 	const cJSON *attachment;
 
-	cJSON_ArrayForEach(attachment, sim_get(message, "attachments")) {
+	cJSON_ArrayForEach(attachment, sim_get(message, "attachments"))
+	{
 		struct paint inner = *paint;
 		char *indent;
 
-		indent = paint->color ? xasprintf("%s%s┃%s ", paint->indent, bar_color(sim_text(attachment, "color")), PLAIN)
+		indent = paint->color ? xasprintf("%s%s┃%s ", paint->indent,
+					    bar_color(sim_text(attachment, "color")), PLAIN)
 				      : xasprintf("%s┃ ", paint->indent);
 		inner.indent = indent;
 		if (sim_get(attachment, "blocks") != NULL) {
@@ -352,10 +402,13 @@ static void put_channel(struct paint *paint, const struct sim_channel *channel)
 	for (i = 0; i < channel->message_count; i++) {
 		const struct sim_message *message = channel->messages[i];
 
-		if (message->is_deleted || (message->thread_ts[0] != '\0' && !message->is_broadcast))
+		if (message->is_deleted ||
+		    (message->thread_ts[0] != '\0' && !message->is_broadcast))
 			continue;
 		put_message(paint, message->json, message->ts,
-		    message->is_broadcast ? "replied to a thread" : message->edits > 0 ? "edited" : NULL);
+		    message->is_broadcast ? "replied to a thread"
+		    : message->edits > 0  ? "edited"
+					  : NULL);
 		inner.indent = "    ↳ ";
 		for (j = i + 1; message->replies > 0 && j < channel->message_count; j++) {
 			const struct sim_message *reply = channel->messages[j];
@@ -372,7 +425,8 @@ static void put_channel(struct paint *paint, const struct sim_channel *channel)
 
 		if (ephemeral->is_deleted || !text_equal(ephemeral->channel, channel->id))
 			continue;
-		snprintf(note, sizeof(note), "only visible to %s", user != NULL ? user->name : ephemeral->user);
+		snprintf(note, sizeof(note), "only visible to %s",
+		    user != NULL ? user->name : ephemeral->user);
 		put_message(paint, ephemeral->json, ephemeral->ts, note);
 		buf_putc(paint->out, '\n');
 	}
@@ -393,7 +447,9 @@ static void put_pagerduty(struct paint *paint)
 		const char *status = incident->status;
 
 		line_end(paint);
-		style(paint, strcmp(status, "triggered") == 0 ? "\033[31m" : strcmp(status, "resolved") == 0 ? "\033[32m" : "\033[33m");
+		style(paint, strcmp(status, "triggered") == 0  ? "\033[31m"
+			     : strcmp(status, "resolved") == 0 ? "\033[32m"
+							       : "\033[33m");
 		buf_printf(paint->out, "#%lld %-12s", (long long)incident->number, status);
 		style(paint, PLAIN);
 		buf_printf(paint->out, " %-8s ", incident->severity);
@@ -402,10 +458,12 @@ static void put_pagerduty(struct paint *paint)
 		buf_printf(paint->out, "  %s", incident->dedup_key);
 		style(paint, PLAIN);
 	}
-	cJSON_ArrayForEach(change, sim->pagerduty_changes) {
+	cJSON_ArrayForEach(change, sim->pagerduty_changes)
+	{
 		line_end(paint);
 		buf_puts(paint->out, "change: ");
-		put_text(paint, sim_text(sim_get(sim_get(change, "body"), "payload"), "summary"), false);
+		put_text(
+		    paint, sim_text(sim_get(sim_get(change, "body"), "payload"), "summary"), false);
 	}
 	buf_puts(paint->out, "\n");
 }

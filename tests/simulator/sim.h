@@ -1,11 +1,13 @@
 /*
  * sim - a Slack and a PagerDuty in one small process, for tests and for the demo.
  *
- * Slack: the Web API over HTTP(S), Socket Mode over ws(s) on a second port, response URLs. PagerDuty: the Events API v2. The
- * rules are those of docs.slack.dev and developer.pagerduty.com as far as a bot can feel them: tokens, content types, Block Kit's
- * limits, single-use tickets and triggers, redelivery of what was not acknowledged. Under /sim/ lies what neither has: people who
+ * Slack: the Web API over HTTP(S), Socket Mode over ws(s) on a second port, response URLs.
+ * PagerDuty: the Events API v2. The rules are those of docs.slack.dev and developer.pagerduty.com
+ * as far as a bot can feel them: tokens, content types, Block Kit's limits, single-use tickets and
+ * triggers, redelivery of what was not acknowledged. Under /sim/ lies what neither has: people who
  * type and press, everything that was said so far, and faults on request.
- * One thread, one libuv loop. Nothing is kept on disk; memory grows with what is said (bounds below).
+ * One thread, one libuv loop. Nothing is kept on disk; memory grows with what is said (bounds
+ * below).
  */
 #ifndef TESTS_SIMULATOR_SIM_H
 #define TESTS_SIMULATOR_SIM_H
@@ -25,12 +27,12 @@
 #define SIM_BOT "B0BOT"
 #define SIM_BOT_NAME "headsup"
 
-#define SIM_BODY_MAX (8u << 20)     /* bytes of one request */
-#define SIM_FRAME_MAX (4u << 20)    /* bytes of one WebSocket message from a client */
-#define SIM_CALLS_MAX 200000u       /* recorded calls; the oldest go */
+#define SIM_BODY_MAX (8u << 20)  /* bytes of one request */
+#define SIM_FRAME_MAX (4u << 20) /* bytes of one WebSocket message from a client */
+#define SIM_CALLS_MAX 200000u    /* recorded calls; the oldest go */
 #define SIM_CALLS_BYTES_MAX (256u << 20)
-#define SIM_CONNECTIONS_MAX 10u     /* Slack's own limit */
-#define SIM_ENVELOPES_MAX 100000u   /* remembered, done ones go first */
+#define SIM_CONNECTIONS_MAX 10u   /* Slack's own limit */
+#define SIM_ENVELOPES_MAX 100000u /* remembered, done ones go first */
 #define SIM_ID_MAX 64
 #define SIM_TS_MAX 24
 #define SIM_RETRIES_MAX 3
@@ -43,7 +45,7 @@ struct MHD_Connection;
 struct MHD_Daemon;
 struct lws_context;
 
-/* ---- time ------------------------------------------------------------------------------------------------- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 int64_t sim_now_ms(void);  /* since 1970 */
 int64_t sim_mono_ms(void); /* a steady clock */
@@ -56,7 +58,7 @@ void sim_cancel(struct sim *sim, struct sim_timer *timer); /* NULL is nothing */
 void sim_timers_init(struct sim *sim);
 void sim_timers_fini(struct sim *sim);
 
-/* ---- JSON, by hand: the simulator must not share the bot's mistakes --------------------------------------- */
+/* ---- JSON, by hand: the simulator must not share the bot's mistakes -------------------------- */
 
 /* NULL for what is not exactly one JSON value in proper UTF-8. */
 cJSON *sim_parse(const char *text, size_t len);
@@ -64,7 +66,8 @@ const cJSON *sim_get(const cJSON *object, const char *name); /* with its case; N
 const char *sim_text(const cJSON *object, const char *name); /* NULL when absent or no string */
 bool sim_true(const cJSON *object, const char *name);        /* true, "true", "1", 1 */
 bool sim_has(const cJSON *object, const char *name);         /* there, and not null */
-int64_t sim_int(const cJSON *object, const char *name, int64_t otherwise); /* a number, or digits in a string */
+int64_t sim_int(
+    const cJSON *object, const char *name, int64_t otherwise); /* a number, or digits in a string */
 void sim_put(cJSON *object, const char *name, const char *text); /* null when TEXT is NULL */
 void sim_put_int(cJSON *object, const char *name, int64_t value);
 void sim_put_bool(cJSON *object, const char *name, bool value);
@@ -73,7 +76,7 @@ void sim_set(cJSON *object, const char *name, cJSON *item);
 char *sim_write(const cJSON *json);         /* compact; the caller frees */
 char *sim_write_slashed(const cJSON *json); /* as Slack writes: "/" as "\/" */
 
-/* ---- the world: people, channels, messages ---------------------------------------------------------------- */
+/* ---- the world: people, channels, messages --------------------------------------------------- */
 
 struct sim_user {
 	char id[SIM_ID_MAX];
@@ -141,7 +144,7 @@ struct sim_response_url {
 	int64_t issued_ms;
 };
 
-/* ---- what goes wrong on request ------------------------------------------------------------------------------ */
+/* ---- what goes wrong on request -------------------------------------------------------------- */
 
 struct sim_fault {
 	struct sim_fault *next;
@@ -163,7 +166,7 @@ struct sim_ws_faults {
 	bool fragment; /* envelopes go out in small fragments */
 };
 
-/* ---- PagerDuty ------------------------------------------------------------------------------------------------ */
+/* ---- PagerDuty ------------------------------------------------------------------------------- */
 
 struct sim_incident {
 	int64_t number;
@@ -174,7 +177,7 @@ struct sim_incident {
 	cJSON *events; /* array: action, at_ms, body */
 };
 
-/* ---- Socket Mode ---------------------------------------------------------------------------------------------- */
+/* ---- Socket Mode ----------------------------------------------------------------------------- */
 
 struct sim_connection;
 struct sim_envelope;
@@ -258,48 +261,53 @@ struct sim {
 	struct sim_fault *faults;
 	struct sim_ws_faults ws_faults;
 	/* knobs: POST /sim/config */
-	double retry_scale;        /* Slack's pauses between redeliveries times this */
-	int64_t ack_timeout_ms;    /* 3 000 */
-	int64_t trigger_life_ms;   /* 3 000 */
-	int64_t ticket_life_ms;    /* 30 000 */
-	int64_t ping_ms;           /* between our pings, 10 000; 0: none */
-	double posts_per_second;   /* per channel; 0: no limit */
+	double retry_scale;      /* Slack's pauses between redeliveries times this */
+	int64_t ack_timeout_ms;  /* 3 000 */
+	int64_t trigger_life_ms; /* 3 000 */
+	int64_t ticket_life_ms;  /* 30 000 */
+	int64_t ping_ms;         /* between our pings, 10 000; 0: none */
+	double posts_per_second; /* per channel; 0: no limit */
 	int64_t post_burst;
 	int64_t pagerduty_per_minute; /* per routing key; 0: no limit */
-	int64_t text_total_max;    /* characters in all blocks of a message */
+	int64_t text_total_max;       /* characters in all blocks of a message */
 };
 
 /* world.c */
 void sim_world_init(struct sim *sim); /* the preset */
 void sim_world_fini(struct sim *sim);
 void sim_random(char *out, size_t size, const char *alphabet); /* SIZE counts the NUL */
-struct sim_user *sim_user(struct sim *sim, const char *id);     /* by id, name or e-mail */
-struct sim_user *sim_user_add(struct sim *sim, const char *id, const char *name, const char *real_name, const char *email,
-    const char *tz, int tz_offset);
+struct sim_user *sim_user(struct sim *sim, const char *id);    /* by id, name or e-mail */
+struct sim_user *sim_user_add(struct sim *sim, const char *id, const char *name,
+    const char *real_name, const char *email, const char *tz, int tz_offset);
 struct sim_channel *sim_channel(struct sim *sim, const char *id); /* by id only */
-struct sim_channel *sim_channel_named(struct sim *sim, const char *name); /* id, #name, name, or a user: their direct message */
+struct sim_channel *sim_channel_named(
+    struct sim *sim, const char *name); /* id, #name, name, or a user: their direct message */
 struct sim_channel *sim_channel_add(struct sim *sim, const char *id, const char *name);
 struct sim_channel *sim_im(struct sim *sim, const char *user); /* opens it */
 void sim_channel_join(struct sim_channel *channel, const char *user);
 bool sim_channel_has(const struct sim_channel *channel, const char *user);
-struct sim_group *sim_group_add(struct sim *sim, const char *id, const char *handle, const cJSON *users);
+struct sim_group *sim_group_add(
+    struct sim *sim, const char *id, const char *handle, const cJSON *users);
 void sim_next_ts(struct sim *sim, char out[SIM_TS_MAX]);
 struct sim_message *sim_message(struct sim_channel *channel, const char *ts); /* deleted ones too */
 /* Takes JSON, which must have "ts" not yet; sets ts, thread_ts. */
-struct sim_message *sim_message_add(struct sim *sim, struct sim_channel *channel, const char *user, const char *thread_ts,
-    bool broadcast, cJSON *json);
+struct sim_message *sim_message_add(struct sim *sim, struct sim_channel *channel, const char *user,
+    const char *thread_ts, bool broadcast, cJSON *json);
 /* The message as conversations.history tells it; reply counts included. The caller frees. */
 cJSON *sim_message_view(const struct sim_message *message, bool with_metadata);
 void sim_message_delete(struct sim_channel *channel, struct sim_message *message);
-struct sim_ephemeral *sim_ephemeral_add(struct sim *sim, const char *channel, const char *user, const char *thread_ts,
-    const char *source, cJSON *json);
+struct sim_ephemeral *sim_ephemeral_add(struct sim *sim, const char *channel, const char *user,
+    const char *thread_ts, const char *source, cJSON *json);
 struct sim_ephemeral *sim_ephemeral(struct sim *sim, const char *ts);
 struct sim_view *sim_view(struct sim *sim, const char *id, const char *external_id);
-struct sim_view *sim_view_add(struct sim *sim, const char *user, const struct sim_view *below, const cJSON *json);
-void sim_view_put(struct sim *sim, struct sim_view *view, const cJSON *json); /* new content, new hash */
-struct sim_trigger *sim_trigger_new(struct sim *sim, const char *user, const char *view); /* borrowed until the next */
-struct sim_response_url *sim_response_url_new(struct sim *sim, const char *kind, const char *channel, const char *user,
-    const char *ts, bool is_ephemeral);
+struct sim_view *sim_view_add(
+    struct sim *sim, const char *user, const struct sim_view *below, const cJSON *json);
+void sim_view_put(
+    struct sim *sim, struct sim_view *view, const cJSON *json); /* new content, new hash */
+struct sim_trigger *sim_trigger_new(
+    struct sim *sim, const char *user, const char *view); /* borrowed until the next */
+struct sim_response_url *sim_response_url_new(struct sim *sim, const char *kind,
+    const char *channel, const char *user, const char *ts, bool is_ephemeral);
 cJSON *sim_user_json(const struct sim_user *user, bool with_email);
 cJSON *sim_channel_json(const struct sim_channel *channel);
 
@@ -321,7 +329,8 @@ struct sim_request {
 	struct sim_call *call;
 	struct sim_timer *timer;
 	void *waiting; /* what a control call waits for */
-	void (*forget)(struct sim_request *request); /* the request ends before what it waits for; may be NULL */
+	void (*forget)(struct sim_request
+		*request); /* the request ends before what it waits for; may be NULL */
 };
 bool sim_http_start(struct sim *sim);
 void sim_http_stop(struct sim *sim);
@@ -336,27 +345,32 @@ void sim_calls_clear(struct sim *sim);
 
 /* fault.c */
 /* The fault that hits this call, counted; NULL: none. Borrowed until the next change of faults. */
-struct sim_fault *sim_fault_hit(struct sim *sim, const char *method, const char *channel, const char *key);
+struct sim_fault *sim_fault_hit(
+    struct sim *sim, const char *method, const char *channel, const char *key);
 bool sim_fault_applies(const struct sim_fault *fault); /* does the call take effect all the same? */
 /* POST /sim/fault; false with a sentence in PROBLEM (static). */
 bool sim_fault_add(struct sim *sim, const cJSON *json, const char **problem);
 void sim_faults_clear(struct sim *sim);
 /* Sends ANSWER (taken) as FAULT (may be NULL) would have it. */
-void sim_fault_reply(struct sim_request *request, const struct sim_fault *fault, int status, const char *type, char *answer);
+void sim_fault_reply(struct sim_request *request, const struct sim_fault *fault, int status,
+    const char *type, char *answer);
 
 /* api.c */
 void sim_api(struct sim_request *request, const char *method);
 void sim_response_url_post(struct sim_request *request);
-/* A message's content from ARGS (postMessage, update, responses): NULL and *ERROR, *MESSAGES when Slack would refuse. KEEP: what
- * stands already. */
-bool sim_content(struct sim *sim, const cJSON *args, size_t text_max, cJSON *message, const char **error, cJSON **messages);
+/* A message's content from ARGS (postMessage, update, responses): NULL and *ERROR, *MESSAGES when
+ * Slack would refuse. KEEP: what stands already. */
+bool sim_content(struct sim *sim, const cJSON *args, size_t text_max, cJSON *message,
+    const char **error, cJSON **messages);
 /* Replaces the content of a message; counts the edit. */
-bool sim_content_update(struct sim *sim, const cJSON *args, cJSON *message, const char **error, cJSON **messages);
+bool sim_content_update(
+    struct sim *sim, const cJSON *args, cJSON *message, const char **error, cJSON **messages);
 
 /* blocks.c */
 enum sim_surface { SIM_MESSAGE = 1, SIM_MODAL = 2, SIM_HOME = 4 };
 /* Adds a sentence with its json-pointer to PROBLEMS for each fault; *CHARACTERS counts all text. */
-void sim_blocks_check(const cJSON *blocks, enum sim_surface surface, const char *pointer, cJSON *problems, size_t *characters);
+void sim_blocks_check(const cJSON *blocks, enum sim_surface surface, const char *pointer,
+    cJSON *problems, size_t *characters);
 void sim_view_check(const cJSON *view, bool is_home, cJSON *problems);
 /* Adds the block_id, action_id, verbatim and emoji that Slack adds. */
 void sim_blocks_fill(cJSON *blocks);
@@ -365,10 +379,13 @@ void sim_blocks_fill(cJSON *blocks);
 bool sim_socket_start(struct sim *sim);
 void sim_socket_stop(struct sim *sim);
 void sim_ticket_new(struct sim *sim, char out[48]);
-/* Sends an envelope of TYPE with PAYLOAD (taken). ACKED (may be NULL) is called once. Returns a handle for sim_envelope_forget(). */
-struct sim_envelope *sim_envelope_send(struct sim *sim, const char *type, cJSON *payload, sim_acked acked, void *ctx);
+/* Sends an envelope of TYPE with PAYLOAD (taken). ACKED (may be NULL) is called once. Returns a
+ * handle for sim_envelope_forget(). */
+struct sim_envelope *sim_envelope_send(
+    struct sim *sim, const char *type, cJSON *payload, sim_acked acked, void *ctx);
 void sim_envelope_forget(struct sim_envelope *envelope); /* its ACKED is not called any more */
-void sim_frame_send(struct sim *sim, const char *text, size_t len); /* a raw frame to one connection */
+void sim_frame_send(
+    struct sim *sim, const char *text, size_t len); /* a raw frame to one connection */
 bool sim_socket_disconnect(struct sim *sim, const char *reason);
 void sim_socket_drop(struct sim *sim);
 void sim_socket_silence(struct sim *sim, bool on);

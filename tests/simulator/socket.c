@@ -1,6 +1,7 @@
 /*
- * socket - Socket Mode's side of Slack: docs.slack.dev/apis/events-api/using-socket-mode. Tickets, at most ten connections,
- * envelopes to one of them at random, acknowledgements, redelivery of events.
+ * socket - Socket Mode's side of Slack: docs.slack.dev/apis/events-api/using-socket-mode. Tickets,
+ * at most ten connections, envelopes to one of them at random, acknowledgements, redelivery of
+ * events.
  */
 #include <libwebsockets.h>
 #include <stdio.h>
@@ -13,8 +14,9 @@
 #include "tests/simulator/sim.h"
 
 #define FRAGMENT_BYTES 700
-#define DISCONNECT_GRACE_MS 10000 /* "warning" comes about so long before the end; times retry_scale */
-#define CLOSE_MS 500              /* for the closing handshake */
+#define DISCONNECT_GRACE_MS \
+	10000        /* "warning" comes about so long before the end; times retry_scale */
+#define CLOSE_MS 500 /* for the closing handshake */
 #define PING_TEXT "Ping from headsup-sim"
 
 static const int64_t retry_pauses_ms[SIM_RETRIES_MAX] = {1000, 60000, 300000};
@@ -58,7 +60,7 @@ struct late_frame {
 
 static void envelope_deliver(struct sim_envelope *envelope);
 
-/* ---- frames ------------------------------------------------------------------------------------------------------ */
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 static void frame_put(struct sim_connection *connection, const char *text, size_t len)
 {
@@ -93,7 +95,8 @@ static int frame_write(struct sim_connection *connection)
 		len = FRAGMENT_BYTES;
 		flags |= LWS_WRITE_NO_FIN;
 	}
-	written = lws_write(connection->wsi, frame->data + LWS_PRE + frame->at, len, (enum lws_write_protocol)flags);
+	written = lws_write(connection->wsi, frame->data + LWS_PRE + frame->at, len,
+	    (enum lws_write_protocol)flags);
 	if (written < (int)len)
 		return -1;
 	frame->at += len;
@@ -116,10 +119,12 @@ static void drop(void *ctx)
 	lws_callback_on_writable(connection->wsi);
 }
 
-/* By hand: on a libuv loop libwebsockets 4.1 ends the connection before lws_close_reason()'s frame has left. */
+/* By hand: on a libuv loop libwebsockets 4.1 ends the connection before lws_close_reason()'s frame
+ * has left. */
 static int close_write(struct sim_connection *connection)
 {
-	static const unsigned char close[] = {0x88, 2, LWS_CLOSE_STATUS_NORMAL >> 8, LWS_CLOSE_STATUS_NORMAL & 255};
+	static const unsigned char close[] = {
+	    0x88, 2, LWS_CLOSE_STATUS_NORMAL >> 8, LWS_CLOSE_STATUS_NORMAL & 255};
 	unsigned char frame[LWS_PRE + sizeof(close)];
 
 	memcpy(frame + LWS_PRE, close, sizeof(close));
@@ -141,7 +146,8 @@ static int on_writable(struct sim_connection *connection)
 
 		memcpy(ping + LWS_PRE, PING_TEXT, sizeof(PING_TEXT));
 		connection->wants_ping = false;
-		if (lws_write(connection->wsi, ping + LWS_PRE, sizeof(PING_TEXT) - 1, LWS_WRITE_PING) < 0)
+		if (lws_write(
+			connection->wsi, ping + LWS_PRE, sizeof(PING_TEXT) - 1, LWS_WRITE_PING) < 0)
 			return -1;
 	} else if (connection->frames != NULL) {
 		if (frame_write(connection) < 0)
@@ -154,7 +160,7 @@ static int on_writable(struct sim_connection *connection)
 	return 0;
 }
 
-/* ---- connections --------------------------------------------------------------------------------------------------- */
+/* ---- connections ----------------------------------------------------------------------------- */
 
 static unsigned connections_count(const struct sim *sim)
 {
@@ -294,16 +300,18 @@ static bool may_connect(struct sim *sim, struct lws *wsi)
 			sim->ws_faults.refuse--;
 		return false;
 	}
-	if (lws_hdr_copy(wsi, path, sizeof(path), WSI_TOKEN_GET_URI) <= 0 || strncmp(path, "/link", 5) != 0)
+	if (lws_hdr_copy(wsi, path, sizeof(path), WSI_TOKEN_GET_URI) <= 0 ||
+	    strncmp(path, "/link", 5) != 0)
 		return false;
-	for (i = 0; lws_hdr_copy_fragment(wsi, arg, sizeof(arg), WSI_TOKEN_HTTP_URI_ARGS, i) > 0; i++) {
+	for (i = 0; lws_hdr_copy_fragment(wsi, arg, sizeof(arg), WSI_TOKEN_HTTP_URI_ARGS, i) > 0;
+	     i++) {
 		if (strncmp(arg, "ticket=", 7) == 0)
 			return ticket_take(sim, arg + 7);
 	}
 	return false;
 }
 
-/* ---- acknowledgements ------------------------------------------------------------------------------------------------ */
+/* ---- acknowledgements ------------------------------------------------------------------------ */
 
 static struct sim_envelope *envelope_find(struct sim *sim, const char *id)
 {
@@ -319,7 +327,8 @@ static struct sim_envelope *envelope_find(struct sim *sim, const char *id)
 	return NULL;
 }
 
-static void envelope_tell(struct sim_envelope *envelope, bool acked, const cJSON *payload, const char *why)
+static void envelope_tell(
+    struct sim_envelope *envelope, bool acked, const cJSON *payload, const char *why)
 {
 	sim_acked tell = envelope->acked;
 
@@ -340,7 +349,8 @@ static void on_ack(struct sim_connection *connection, const cJSON *ack)
 	sim_put(record, "envelope_id", id);
 	sim_put_int(record, "connection", connection->number);
 	sim_put_bool(record, "unknown", envelope == NULL);
-	sim_set(record, "payload", payload != NULL ? cJSON_Duplicate(payload, true) : cJSON_CreateNull());
+	sim_set(record, "payload",
+	    payload != NULL ? cJSON_Duplicate(payload, true) : cJSON_CreateNull());
 	cJSON_AddItemToArray(sim->acks, record);
 	if (envelope == NULL)
 		return;
@@ -361,7 +371,9 @@ static void on_ack(struct sim_connection *connection, const cJSON *ack)
 
 static void on_message(struct sim_connection *connection)
 {
-	cJSON *json = buf_ok(&connection->rx) ? sim_parse(buf_text(&connection->rx), connection->rx.len) : NULL;
+	cJSON *json = buf_ok(&connection->rx)
+			  ? sim_parse(buf_text(&connection->rx), connection->rx.len)
+			  : NULL;
 
 	connection->received++;
 	if (json != NULL && sim_text(json, "envelope_id") != NULL) {
@@ -378,7 +390,8 @@ static void on_message(struct sim_connection *connection)
 	buf_reset(&connection->rx);
 }
 
-static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+static int on_lws(
+    struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
 	struct sim *sim = lws_context_user(lws_get_context(wsi));
 	struct sim_connection **slot = user;
@@ -415,7 +428,7 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 	}
 }
 
-/* ---- envelopes --------------------------------------------------------------------------------------------------------- */
+/* ---- envelopes ------------------------------------------------------------------------------- */
 
 static struct sim_connection *connection_choose(struct sim *sim)
 {
@@ -425,8 +438,10 @@ static struct sim_connection *connection_choose(struct sim *sim)
 
 	/* One that is known to be leaving or dead is the last resort. */
 	for (pass = 0; pass < 2 && chosen == NULL; pass++) {
-		for (connection = sim->connections; connection != NULL; connection = connection->next) {
-			if (!connection->has_hello || connection->wants_close || connection->wants_drop)
+		for (connection = sim->connections; connection != NULL;
+		     connection = connection->next) {
+			if (!connection->has_hello || connection->wants_close ||
+			    connection->wants_drop)
 				continue;
 			if (pass == 0 && (connection->is_leaving || connection->is_silent))
 				continue;
@@ -457,7 +472,7 @@ static bool accepts_payload(const struct sim_envelope *envelope)
 	if (strcmp(envelope->type, "slash_commands") == 0)
 		return true;
 	return strcmp(envelope->type, "interactive") == 0 &&
-	    (text_equal(type, "view_submission") || text_equal(type, "block_suggestion"));
+	       (text_equal(type, "view_submission") || text_equal(type, "block_suggestion"));
 }
 
 static char *envelope_write(struct sim_envelope *envelope, const char *id)
@@ -520,7 +535,8 @@ static void envelope_failed(struct sim_envelope *envelope, const char *why)
 	struct sim *sim = envelope->sim;
 
 	if (envelope->is_event && envelope->attempt < SIM_RETRIES_MAX) {
-		int64_t pause = (int64_t)((double)retry_pauses_ms[envelope->attempt] * sim->retry_scale);
+		int64_t pause =
+		    (int64_t)((double)retry_pauses_ms[envelope->attempt] * sim->retry_scale);
 
 		envelope->timer = sim_after(sim, pause, on_retry, envelope);
 		return;
@@ -586,7 +602,8 @@ static void envelope_free(struct sim_envelope *envelope)
 
 static void envelopes_trim(struct sim *sim)
 {
-	while (sim->envelope_count > SIM_ENVELOPES_MAX && sim->envelopes->is_done && sim->envelopes->acked == NULL) {
+	while (sim->envelope_count > SIM_ENVELOPES_MAX && sim->envelopes->is_done &&
+	       sim->envelopes->acked == NULL) {
 		struct sim_envelope *envelope = sim->envelopes;
 
 		sim->envelopes = envelope->next;
@@ -595,7 +612,8 @@ static void envelopes_trim(struct sim *sim)
 	}
 }
 
-struct sim_envelope *sim_envelope_send(struct sim *sim, const char *type, cJSON *payload, sim_acked acked, void *ctx)
+struct sim_envelope *sim_envelope_send(
+    struct sim *sim, const char *type, cJSON *payload, sim_acked acked, void *ctx)
 {
 	struct sim_envelope *envelope = xcalloc(1, sizeof(*envelope));
 
@@ -628,7 +646,7 @@ void sim_frame_send(struct sim *sim, const char *text, size_t len)
 		frame_put(connection, text, len);
 }
 
-/* ---- on request ------------------------------------------------------------------------------------------------------------ */
+/* ---- on request ------------------------------------------------------------------------------ */
 
 bool sim_socket_disconnect(struct sim *sim, const char *reason)
 {
@@ -657,7 +675,8 @@ void sim_socket_silence(struct sim *sim, bool on)
 {
 	struct sim_connection *connection;
 
-	/* Nothing is read any more, so that no ping is answered either. What was silent once is never used again. */
+	/* Nothing is read any more, so that no ping is answered either. What was silent once is
+	 * never used again. */
 	for (connection = sim->connections; connection != NULL; connection = connection->next) {
 		if (on && !connection->is_silent) {
 			connection->is_silent = true;
@@ -743,11 +762,13 @@ bool sim_socket_start(struct sim *sim)
 	sim->acks = cJSON_CreateArray();
 	sim->lws = lws_create_context(&info);
 	if (sim->lws == NULL) {
-		fprintf(stderr, "headsup-sim: cannot listen on 127.0.0.1:%d for WebSockets\n", sim->ws_port);
+		fprintf(stderr, "headsup-sim: cannot listen on 127.0.0.1:%d for WebSockets\n",
+		    sim->ws_port);
 		return false;
 	}
 	sim->ws_port = lws_get_vhost_listen_port(lws_get_vhost_by_name(sim->lws, "default"));
-	snprintf(sim->ws_base, sizeof(sim->ws_base), "%s://127.0.0.1:%d", sim->cert_file != NULL ? "wss" : "ws", sim->ws_port);
+	snprintf(sim->ws_base, sizeof(sim->ws_base), "%s://127.0.0.1:%d",
+	    sim->cert_file != NULL ? "wss" : "ws", sim->ws_port);
 	sim_after(sim, sim->ping_ms, on_ping, sim);
 	return true;
 }

@@ -26,7 +26,7 @@ static void copy_id(char *out, size_t size, const char *text)
 	snprintf(out, size, "%s", text != NULL ? text : "");
 }
 
-/* ---- people ------------------------------------------------------------------------------------------------ */
+/* ---- people ---------------------------------------------------------------------------------- */
 
 struct sim_user *sim_user(struct sim *sim, const char *id)
 {
@@ -35,14 +35,15 @@ struct sim_user *sim_user(struct sim *sim, const char *id)
 	for (i = 0; id != NULL && i < sim->user_count; i++) {
 		struct sim_user *user = &sim->users[i];
 
-		if (text_equal(user->id, id) || text_equal(user->name, id) || text_equal(user->email, id))
+		if (text_equal(user->id, id) || text_equal(user->name, id) ||
+		    text_equal(user->email, id))
 			return user;
 	}
 	return NULL;
 }
 
-struct sim_user *sim_user_add(struct sim *sim, const char *id, const char *name, const char *real_name, const char *email,
-    const char *tz, int tz_offset)
+struct sim_user *sim_user_add(struct sim *sim, const char *id, const char *name,
+    const char *real_name, const char *email, const char *tz, int tz_offset)
 {
 	struct sim_user *user;
 
@@ -96,7 +97,8 @@ cJSON *sim_user_json(const struct sim_user *user, bool with_email)
 	return json;
 }
 
-struct sim_group *sim_group_add(struct sim *sim, const char *id, const char *handle, const cJSON *users)
+struct sim_group *sim_group_add(
+    struct sim *sim, const char *id, const char *handle, const cJSON *users)
 {
 	struct sim_group *group;
 	const cJSON *user;
@@ -106,16 +108,18 @@ struct sim_group *sim_group_add(struct sim *sim, const char *id, const char *han
 	memset(group, 0, sizeof(*group));
 	copy_id(group->id, sizeof(group->id), id);
 	group->handle = xstrdup(handle);
-	cJSON_ArrayForEach(user, users) {
+	cJSON_ArrayForEach(user, users)
+	{
 		if (!cJSON_IsString(user))
 			continue;
-		group->users = xreallocarray(group->users, group->user_count + 1, sizeof(*group->users));
+		group->users =
+		    xreallocarray(group->users, group->user_count + 1, sizeof(*group->users));
 		group->users[group->user_count++] = xstrdup(user->valuestring);
 	}
 	return group;
 }
 
-/* ---- channels ------------------------------------------------------------------------------------------------ */
+/* ---- channels -------------------------------------------------------------------------------- */
 
 struct sim_channel *sim_channel(struct sim *sim, const char *id)
 {
@@ -152,7 +156,8 @@ struct sim_channel *sim_channel_add(struct sim *sim, const char *id, const char 
 
 	copy_id(channel->id, sizeof(channel->id), id);
 	channel->name = xstrdup(name);
-	sim->channels = xreallocarray(sim->channels, sim->channel_count + 1, sizeof(*sim->channels));
+	sim->channels =
+	    xreallocarray(sim->channels, sim->channel_count + 1, sizeof(*sim->channels));
 	sim->channels[sim->channel_count++] = channel;
 	return channel;
 }
@@ -172,7 +177,8 @@ void sim_channel_join(struct sim_channel *channel, const char *user)
 {
 	if (sim_channel_has(channel, user))
 		return;
-	channel->members = xreallocarray(channel->members, channel->member_count + 1, sizeof(*channel->members));
+	channel->members =
+	    xreallocarray(channel->members, channel->member_count + 1, sizeof(*channel->members));
 	channel->members[channel->member_count++] = xstrdup(user);
 	if (strcmp(user, SIM_BOT_USER) == 0)
 		channel->is_member = true;
@@ -215,7 +221,8 @@ cJSON *sim_channel_json(const struct sim_channel *channel)
 	sim_put_bool(json, "is_mpim", false);
 	sim_put_bool(json, "is_private", channel->is_private || channel->is_im);
 	sim_put_bool(json, "is_archived", channel->is_archived);
-	sim_put_bool(json, "is_general", channel->name != NULL && strcmp(channel->name, "general") == 0);
+	sim_put_bool(
+	    json, "is_general", channel->name != NULL && strcmp(channel->name, "general") == 0);
 	sim_put_bool(json, "is_shared", false);
 	sim_put_bool(json, "is_ext_shared", false);
 	sim_put_bool(json, "is_org_shared", false);
@@ -232,17 +239,19 @@ cJSON *sim_channel_json(const struct sim_channel *channel)
 	return json;
 }
 
-/* ---- messages -------------------------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 void sim_next_ts(struct sim *sim, char out[SIM_TS_MAX])
 {
 	int64_t us = sim_now_ms() * 1000;
 
-	/* Unique and rising over the whole workspace, which is more than Slack promises and no test can tell. */
+	/* Unique and rising over the whole workspace, which is more than Slack promises and no test
+	 * can tell. */
 	if (us <= sim->last_ts_us)
 		us = sim->last_ts_us + 1;
 	sim->last_ts_us = us;
-	snprintf(out, SIM_TS_MAX, "%010lld.%06lld", (long long)(us / 1000000), (long long)(us % 1000000));
+	snprintf(out, SIM_TS_MAX, "%010lld.%06lld", (long long)(us / 1000000),
+	    (long long)(us % 1000000));
 }
 
 struct sim_message *sim_message(struct sim_channel *channel, const char *ts)
@@ -263,8 +272,8 @@ struct sim_message *sim_message(struct sim_channel *channel, const char *ts)
 	return NULL;
 }
 
-struct sim_message *sim_message_add(struct sim *sim, struct sim_channel *channel, const char *user, const char *thread_ts,
-    bool broadcast, cJSON *json)
+struct sim_message *sim_message_add(struct sim *sim, struct sim_channel *channel, const char *user,
+    const char *thread_ts, bool broadcast, cJSON *json)
 {
 	struct sim_message *message = xcalloc(1, sizeof(*message));
 
@@ -288,7 +297,8 @@ struct sim_message *sim_message_add(struct sim *sim, struct sim_channel *channel
 	}
 	if (channel->message_count == channel->message_cap) {
 		channel->message_cap = channel->message_cap != 0 ? channel->message_cap * 2 : 16;
-		channel->messages = xreallocarray(channel->messages, channel->message_cap, sizeof(*channel->messages));
+		channel->messages = xreallocarray(
+		    channel->messages, channel->message_cap, sizeof(*channel->messages));
 	}
 	channel->messages[channel->message_count++] = message;
 	return message;
@@ -310,15 +320,16 @@ cJSON *sim_message_view(const struct sim_message *message, bool with_metadata)
 
 void sim_message_delete(struct sim_channel *channel, struct sim_message *message)
 {
-	struct sim_message *parent = message->thread_ts[0] != '\0' ? sim_message(channel, message->thread_ts) : NULL;
+	struct sim_message *parent =
+	    message->thread_ts[0] != '\0' ? sim_message(channel, message->thread_ts) : NULL;
 
 	message->is_deleted = true;
 	if (parent != NULL && parent->replies > 0)
 		parent->replies--;
 }
 
-struct sim_ephemeral *sim_ephemeral_add(struct sim *sim, const char *channel, const char *user, const char *thread_ts,
-    const char *source, cJSON *json)
+struct sim_ephemeral *sim_ephemeral_add(struct sim *sim, const char *channel, const char *user,
+    const char *thread_ts, const char *source, cJSON *json)
 {
 	struct sim_ephemeral *ephemeral = xcalloc(1, sizeof(*ephemeral));
 
@@ -328,7 +339,8 @@ struct sim_ephemeral *sim_ephemeral_add(struct sim *sim, const char *channel, co
 	ephemeral->thread_ts = xstrdup(thread_ts);
 	ephemeral->source = source;
 	ephemeral->json = json;
-	sim->ephemerals = xreallocarray(sim->ephemerals, sim->ephemeral_count + 1, sizeof(struct sim_ephemeral *));
+	sim->ephemerals = xreallocarray(
+	    sim->ephemerals, sim->ephemeral_count + 1, sizeof(struct sim_ephemeral *));
 	sim->ephemerals[sim->ephemeral_count++] = ephemeral;
 	return ephemeral;
 }
@@ -344,7 +356,7 @@ struct sim_ephemeral *sim_ephemeral(struct sim *sim, const char *ts)
 	return NULL;
 }
 
-/* ---- views, triggers, response URLs ------------------------------------------------------------------------------ */
+/* ---- views, triggers, response URLs ---------------------------------------------------------- */
 
 struct sim_view *sim_view(struct sim *sim, const char *id, const char *external_id)
 {
@@ -364,8 +376,8 @@ struct sim_view *sim_view(struct sim *sim, const char *id, const char *external_
 
 void sim_view_put(struct sim *sim, struct sim_view *view, const cJSON *json)
 {
-	static const char *const kept[] = {"title", "submit", "close", "blocks", "private_metadata", "callback_id", "external_id",
-	    "clear_on_close", "notify_on_close"};
+	static const char *const kept[] = {"title", "submit", "close", "blocks", "private_metadata",
+	    "callback_id", "external_id", "clear_on_close", "notify_on_close"};
 	cJSON *mine = cJSON_CreateObject();
 	char hash[48];
 	size_t i;
@@ -387,7 +399,8 @@ void sim_view_put(struct sim *sim, struct sim_view *view, const cJSON *json)
 	}
 	sim_blocks_fill(cJSON_GetObjectItemCaseSensitive(mine, "blocks"));
 	cJSON_AddObjectToObject(cJSON_AddObjectToObject(mine, "state"), "values");
-	snprintf(hash, sizeof(hash), "%lld.%08llx", (long long)(sim_now_ms() / 1000), (unsigned long long)++sim->serial);
+	snprintf(hash, sizeof(hash), "%lld.%08llx", (long long)(sim_now_ms() / 1000),
+	    (unsigned long long)++sim->serial);
 	sim_put(mine, "hash", hash);
 	sim_put(mine, "root_view_id", view->root);
 	sim_put(mine, "previous_view_id", view->previous[0] != '\0' ? view->previous : NULL);
@@ -399,7 +412,8 @@ void sim_view_put(struct sim *sim, struct sim_view *view, const cJSON *json)
 	view->updates++;
 }
 
-struct sim_view *sim_view_add(struct sim *sim, const char *user, const struct sim_view *below, const cJSON *json)
+struct sim_view *sim_view_add(
+    struct sim *sim, const char *user, const struct sim_view *below, const cJSON *json)
 {
 	struct sim_view *view = xcalloc(1, sizeof(*view));
 
@@ -422,29 +436,33 @@ struct sim_trigger *sim_trigger_new(struct sim *sim, const char *user, const cha
 	char hex[33];
 
 	sim_random(hex, sizeof(hex), "0123456789abcdef");
-	sim->triggers = xreallocarray(sim->triggers, sim->trigger_count + 1, sizeof(*sim->triggers));
+	sim->triggers =
+	    xreallocarray(sim->triggers, sim->trigger_count + 1, sizeof(*sim->triggers));
 	trigger = &sim->triggers[sim->trigger_count++];
 	memset(trigger, 0, sizeof(*trigger));
-	snprintf(trigger->id, sizeof(trigger->id), "%llu.%llu.%s", (unsigned long long)++sim->serial + 4000000000ULL,
-	    (unsigned long long)3485157640ULL, hex);
+	snprintf(trigger->id, sizeof(trigger->id), "%llu.%llu.%s",
+	    (unsigned long long)++sim->serial + 4000000000ULL, (unsigned long long)3485157640ULL,
+	    hex);
 	copy_id(trigger->user, sizeof(trigger->user), user);
 	copy_id(trigger->view, sizeof(trigger->view), view);
 	trigger->issued_ms = sim_mono_ms();
 	return trigger;
 }
 
-struct sim_response_url *sim_response_url_new(struct sim *sim, const char *kind, const char *channel, const char *user,
-    const char *ts, bool is_ephemeral)
+struct sim_response_url *sim_response_url_new(struct sim *sim, const char *kind,
+    const char *channel, const char *user, const char *ts, bool is_ephemeral)
 {
 	struct sim_response_url *url;
 	char secret[25];
 
-	sim_random(secret, sizeof(secret), "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789");
-	sim->response_urls = xreallocarray(sim->response_urls, sim->response_url_count + 1, sizeof(*sim->response_urls));
+	sim_random(secret, sizeof(secret),
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789");
+	sim->response_urls = xreallocarray(
+	    sim->response_urls, sim->response_url_count + 1, sizeof(*sim->response_urls));
 	url = &sim->response_urls[sim->response_url_count++];
 	memset(url, 0, sizeof(*url));
-	snprintf(url->path, sizeof(url->path), "/%s/%s/%llu/%s", kind, SIM_TEAM, (unsigned long long)++sim->serial + 5000000000ULL,
-	    secret);
+	snprintf(url->path, sizeof(url->path), "/%s/%s/%llu/%s", kind, SIM_TEAM,
+	    (unsigned long long)++sim->serial + 5000000000ULL, secret);
 	copy_id(url->channel, sizeof(url->channel), channel);
 	copy_id(url->user, sizeof(url->user), user);
 	copy_id(url->ts, sizeof(url->ts), ts);
@@ -453,7 +471,7 @@ struct sim_response_url *sim_response_url_new(struct sim *sim, const char *kind,
 	return url;
 }
 
-/* ---- the preset ---------------------------------------------------------------------------------------------------- */
+/* ---- the preset ------------------------------------------------------------------------------ */
 
 void sim_world_init(struct sim *sim)
 {
@@ -488,7 +506,8 @@ void sim_world_init(struct sim *sim)
 	sim->post_burst = 1;
 	sim->text_total_max = 12000;
 	for (i = 0; i < sizeof(users) / sizeof(users[0]); i++)
-		sim_user_add(sim, users[i].id, users[i].name, users[i].real_name, users[i].email, users[i].tz, users[i].offset);
+		sim_user_add(sim, users[i].id, users[i].name, users[i].real_name, users[i].email,
+		    users[i].tz, users[i].offset);
 	sim_user(sim, SIM_BOT_USER)->is_bot = true;
 	sim_user(sim, "U0GUEST")->is_guest = true;
 	for (i = 0; i < sizeof(channels) / sizeof(channels[0]); i++) {

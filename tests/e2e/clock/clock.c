@@ -1,6 +1,7 @@
 /*
- * clock - moves the wall clock of one process: preloaded, it adds the seconds written in the file that HEADSUP_TEST_CLOCK names to
- * what CLOCK_REALTIME says. The steady clocks stay as they are. For tests only.
+ * clock - moves the wall clock of one process: preloaded, it adds the seconds written in the file
+ * that HEADSUP_TEST_CLOCK names to what CLOCK_REALTIME says. The steady clocks stay as they are.
+ * For tests only.
  */
 #include <fcntl.h>
 #include <stdlib.h>
