@@ -179,7 +179,9 @@ static bool find_window(const struct desk *desk, struct plan *plan, struct error
 {
 	const struct announce_request *request = plan->request;
 	const int64_t longest = desk->config->policy.max_duration_s, now = desk->now;
-	const int64_t usual = longest < ANNOUNCE_DEFAULT_S ? longest : ANNOUNCE_DEFAULT_S;
+	const bool is_lease = request->lease_s != 0; /* its job ends it: the window is only its bound */
+	const int64_t usual =
+	    is_lease || longest < ANNOUNCE_DEFAULT_S ? longest : ANNOUNCE_DEFAULT_S;
 	const int64_t from = request->from == TIME_NONE ? now : request->from;
 	char duration[32];
 	char *try;
@@ -196,6 +198,8 @@ static bool find_window(const struct desk *desk, struct plan *plan, struct error
 	if (from < now - ANNOUNCE_AHEAD_MAX_S)
 		return error_set(
 		    err, ERROR_USAGE, "that begins too long ago; leave it out to begin now");
+	if (is_lease && from > now)
+		return error_set(err, ERROR_USAGE, "a lease begins at once; leave out from");
 	plan->starts_at = from > now ? from : now;
 	plan->ends_at = request->until != TIME_NONE
 			    ? request->until
@@ -210,6 +214,14 @@ static bool find_window(const struct desk *desk, struct plan *plan, struct error
 	error_set(err, ERROR_REFUSED, "at most %s at a time; try: %s", duration, try);
 	free(try);
 	return false;
+}
+
+static bool check_lease(int64_t lease_s, struct error *err)
+{
+	if (lease_s >= LEASE_MIN_S && lease_s <= LEASE_MAX_S)
+		return true;
+	return error_set(err, ERROR_USAGE, "a lease lasts from %ds to %dm; try 20s", LEASE_MIN_S,
+	    LEASE_MAX_S / 60);
 }
 
 static bool find_budget(const struct desk *desk, struct plan *plan, struct error *err)
@@ -277,7 +289,8 @@ static bool make_plan(const struct desk *desk, struct plan *plan, struct error *
 		    err, ERROR_USAGE, "at most %d matches in one announcement", MATCH_MAX);
 	if (!matches_parse(request->match, request->match_count, &plan->matches, err) ||
 	    !check_reason(plan, err) || !check_matches(desk, plan, err) ||
-	    !find_window(desk, plan, err) || !find_budget(desk, plan, err))
+	    !find_window(desk, plan, err) || !find_budget(desk, plan, err) ||
+	    (request->lease_s != 0 && !check_lease(request->lease_s, err)))
 		return false;
 	if (announcements_count(desk->announcements) >= ANNOUNCEMENTS_STANDING_MAX)
 		return error_set(err, ERROR_REFUSED,
@@ -357,7 +370,8 @@ static struct announcement *make(
 	made->starts_at = plan->starts_at;
 	made->ends_at = plan->ends_at;
 	made->state = ANNOUNCEMENT_STANDS;
-	made->over_at = made->approved_at = made->lease_until = TIME_NONE;
+	made->over_at = made->approved_at = TIME_NONE;
+	made->lease_until = request->lease_s > 0 ? desk->now + request->lease_s : TIME_NONE;
 	made->needs_approval = plan->needs_approval;
 	made->because = xstrdup(request->because + blanks);
 	made->max = plan->max;
@@ -378,6 +392,8 @@ static char *detail_of(const struct announcement *announcement)
 	json_put_time(json, "starts_at", announcement->starts_at);
 	json_put_time(json, "ends_at", announcement->ends_at);
 	json_put_int(json, "max", announcement->max);
+	if (announcement->lease_until != TIME_NONE)
+		json_put_int(json, "lease_s", announcement->lease_until - announcement->created_at);
 	json_put(json, "because", announcement->because);
 	cJSON_AddBoolToObject(json, "needs_approval", announcement->needs_approval);
 	text = json_write(json);
@@ -590,7 +606,7 @@ static struct announcement *open_for(
     struct desk *desk, const struct actor *actor, int64_t id, bool makes_longer, struct error *err)
 {
 	struct announcement *announcement = storage_announcement(desk->storage, id, err);
-	const char *status;
+	const char *why;
 
 	if (announcement == NULL) {
 		if (err != NULL && err->kind == ERROR_NOT_FOUND)
@@ -598,13 +614,14 @@ static struct announcement *open_for(
 			    "there is no H%" PRId64 "; list shows those that stand", id);
 		return NULL;
 	}
-	status = announcement_status(announcement, desk->now);
 	if (!may_change(desk, actor, announcement, makes_longer, err))
 		goto no;
-	if (announcement->state == ANNOUNCEMENT_STANDS)
+	/* What ran out in this second is over, whether or not its end has been told. */
+	why = announcement_over_why(announcement, desk->now);
+	if (why == NULL)
 		return announcement;
-	error_set(err, ERROR_CONFLICT, "H%" PRId64 " is over already (%s: %.100s)%s", id, status,
-	    announcement->over_why != NULL ? announcement->over_why : "time",
+	error_set(err, ERROR_CONFLICT, "H%" PRId64 " is over already (%s: %.100s)%s", id,
+	    announcement_status(announcement, desk->now), why,
 	    makes_longer ? "; announce anew with expect" : "");
 no:
 	announcement_free(announcement);
@@ -705,6 +722,49 @@ bool announcement_cancel(struct desk *desk, const struct actor *actor, int64_t i
 	    over(desk, actor, announcement, ANNOUNCEMENT_CANCELLED, "cancelled", err), now);
 }
 
+/* A lease is in the hand of who took it: another token could otherwise keep a dead job's alive. */
+static bool may_renew(const struct desk *desk, const struct actor *actor,
+    const struct announcement *announcement, struct error *err)
+{
+	if (text_equal(announcement->author, actor->who) ||
+	    ((actor->may & MAY_ANNOUNCE_FOR) != 0 &&
+		config_person(desk->config, announcement->author) != NULL))
+		return true;
+	return error_set(err, ERROR_FORBIDDEN, "only who announced H%" PRId64 " can renew its lease",
+	    announcement->id);
+}
+
+static bool renew(struct desk *desk, const struct actor *actor, struct announcement *announcement,
+    int64_t lease_s, struct error *err)
+{
+	const int64_t before = announcement->lease_until;
+
+	if (!may_renew(desk, actor, announcement, err))
+		return false;
+	if (before == TIME_NONE)
+		return error_set(err, ERROR_CONFLICT,
+		    "H%" PRId64 " is a window and has no lease; try: extend H%" PRId64 " 30m",
+		    announcement->id, announcement->id);
+	announcement->lease_until = desk->now + lease_s;
+	if (announcement->lease_until == before)
+		return true; /* many in one second are one */
+	return storage_put_announcement(desk->storage, announcement, err) &&
+	       announcements_put(desk, announcement, err);
+}
+
+bool announcement_renew(struct desk *desk, const struct actor *actor, int64_t id, int64_t lease_s,
+    struct announcement **now, struct error *err)
+{
+	struct announcement *announcement;
+
+	*now = NULL;
+	if (!check_lease(lease_s, err))
+		return false;
+	announcement = open_for(desk, actor, id, true, err);
+	return announcement != NULL &&
+	       give(announcement, renew(desk, actor, announcement, lease_s, err), now);
+}
+
 static bool on_due(struct desk *desk, int64_t id, struct error *err)
 {
 	const struct announcement *found = announcements_find(desk, id);
@@ -718,7 +778,7 @@ static bool on_due(struct desk *desk, int64_t id, struct error *err)
 		log_info("H%" PRId64 " begins", id);
 		return say_announcement(desk, found, err);
 	}
-	why = announcement_ends_at(found) < found->ends_at ? "lease" : "time";
+	why = announcement_over_why(found, desk->now);
 	announcement = announcement_copy(found);
 	ok = over(desk, &headsup, announcement, ANNOUNCEMENT_ENDED, why, err);
 	announcement_free(announcement);

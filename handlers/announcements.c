@@ -62,6 +62,15 @@ const char *announcement_status(const struct announcement *announcement, int64_t
 	return now < announcement->starts_at ? "scheduled" : "active";
 }
 
+const char *announcement_over_why(const struct announcement *announcement, int64_t now)
+{
+	if (announcement->state != ANNOUNCEMENT_STANDS)
+		return announcement->over_why != NULL ? announcement->over_why : "time";
+	if (now < announcement_ends_at(announcement))
+		return NULL;
+	return announcement_ends_at(announcement) < announcement->ends_at ? "lease" : "time";
+}
+
 bool announcement_is_broken(const struct announcement *announcement)
 {
 	return announcement->state == ANNOUNCEMENT_ENDED &&

@@ -54,6 +54,8 @@ int64_t announcement_ends_at(const struct announcement *announcement);
 struct announcement *announcement_copy(const struct announcement *announcement); /* the caller frees */
 /* "active scheduled pending ended cancelled" at NOW. */
 const char *announcement_status(const struct announcement *announcement, int64_t now);
+/* Why it is over at NOW ("done", "lease", "time"), told already or not; NULL while it stands. */
+const char *announcement_over_why(const struct announcement *announcement, int64_t now);
 /* The earliest begin, end or lease among those that stand; TIME_NONE for none. */
 int64_t announcements_due_at(const struct announcements *announcements);
 /* Calls EACH for those whose begin, end or lease is at or before NOW (they may be changed by it). */
@@ -69,12 +71,15 @@ bool announcements_tick(struct desk *desk, struct error *err);
 #define ANNOUNCE_BUDGET_MAX 10000         /* the largest `max` */
 #define ANNOUNCE_REASON_MAX 1000          /* bytes of a reason */
 #define ANNOUNCE_KEY_MAX 255              /* bytes of an idempotency key */
+#define LEASE_MIN_S 5                     /* the shortest lease */
+#define LEASE_MAX_S 300                   /* and the longest: how long a job that died may go on suppressing */
 
 struct announce_request {
 	char **match; /* MATCH as typed, one each */
 	size_t match_count;
 	int64_t from, until; /* TIME_NONE: now; from + for */
 	int64_t for_s;       /* 0: not said */
+	int64_t lease_s;     /* it ends when nobody renews it for so long; 0: a window, no lease. Without for_s: at the latest after max_duration */
 	int64_t max;         /* 0: the policy's */
 	const char *because;
 	const char *author;  /* Slack id or token name */
@@ -95,6 +100,12 @@ bool announcement_extend(struct desk *desk, const struct actor *actor, int64_t i
 bool announcement_end(struct desk *desk, const struct actor *actor, int64_t id, const char *why, struct announcement **now, struct error *err);
 /* Takes back what has not begun. */
 bool announcement_cancel(struct desk *desk, const struct actor *actor, int64_t id, struct announcement **now, struct error *err);
+/*
+ * Prolongs a lease to LEASE_S from now, never past the announcement's end. For the token that announced it (where a token announced
+ * for a person: for any that may do so). ERROR_CONFLICT for what is over or has no lease. A renewal is no change that people are
+ * shown, and leaves no line in the audit log: the window that it can fill was written down when it was announced.
+ */
+bool announcement_renew(struct desk *desk, const struct actor *actor, int64_t id, int64_t lease_s, struct announcement **now, struct error *err);
 /* One alert was covered (IS_MATCH) or missed by one match: counts, and shows it. */
 bool announcement_count(struct desk *desk, int64_t id, const struct alert *alert, bool is_match, struct error *err);
 /* ALERT is one more than was announced: it ends, which is told aloud, and what comes now fires as more than announced. */

@@ -151,6 +151,9 @@ void api_refuse_with(struct call *call, const struct error *err, const char *nam
 	char *detail = plain_sentence(call->desk->config, err->text);
 	cJSON *json = problem_json(status, status == 503 ? "could not be stored; try again" : detail);
 
+	/* Both are 409; a pipeline must know which: what policy refuses is not asked for again. */
+	if (err->kind == ERROR_REFUSED || err->kind == ERROR_CONFLICT)
+		json_put(json, "reason", err->kind == ERROR_REFUSED ? "policy" : "conflict");
 	if (member != NULL)
 		cJSON_AddItemToObject(json, name, member);
 	api_json(call->answer, status, json);

@@ -34,8 +34,9 @@ static cJSON *announcement_json(const struct desk *desk, const struct announceme
 	cJSON_AddBoolToObject(json, "needs_approval", announcement->needs_approval);
 	json_put(json, "approved_by",
 	    announcement->approved_by != NULL ? config_person_name(desk->config, announcement->approved_by, space) : NULL);
+	json_put_time(json, "lease_until", announcement->lease_until);
 	json_put_time(json, "over_at", announcement->over_at);
-	json_put(json, "over_why", announcement->over_why);
+	json_put(json, "over_why", announcement_over_why(announcement, desk->now));
 	return json;
 }
 
@@ -50,13 +51,32 @@ static bool member(const cJSON *json, const char *name, const char **text, struc
 	return error_set(err, ERROR_USAGE, "\"%s\" must be a string", name);
 }
 
-/* "match": ["host=web-*", …]; the list borrows its texts from JSON. */
-static bool member_match(const cJSON *json, char **match, size_t *count, struct error *err)
+/* A bare @alice means that `actor` is one of Alice's logins: it is written out in ITEM. */
+static bool write_out_person(const struct config *config, cJSON *item, struct error *err)
 {
-	const cJSON *list = json_get(json, "match"), *item;
+	const struct person_config *person;
+	struct match *match;
+
+	if (item->valuestring[0] != '@')
+		return true;
+	person = config_person(config, item->valuestring + 1);
+	if (person == NULL || person->login_count == 0)
+		return error_set(err, ERROR_USAGE, "the login names of %.100s are not known here; try actor=LOGIN", item->valuestring);
+	match = match_actor(person->logins, person->login_count);
+	cJSON_SetValuestring(item, match->source);
+	match_free(match);
+	return true;
+}
+
+/* "match": ["host=web-*", …]; the list borrows its texts from JSON. */
+static bool member_match(const struct config *config, cJSON *json, char **match, size_t *count, struct error *err)
+{
+	cJSON *list = cJSON_GetObjectItemCaseSensitive(json, "match"), *item;
 
 	*count = 0;
 	if (cJSON_IsString(list)) {
+		if (!write_out_person(config, list, err))
+			return false;
 		match[(*count)++] = list->valuestring;
 		return true;
 	}
@@ -68,6 +88,8 @@ static bool member_match(const cJSON *json, char **match, size_t *count, struct 
 			return error_set(err, ERROR_USAGE, "each match must be a string; try \"host=web-*\"");
 		if (*count == MATCH_MAX)
 			return error_set(err, ERROR_USAGE, "at most %d matches", MATCH_MAX);
+		if (!write_out_person(config, item, err))
+			return false;
 		match[(*count)++] = item->valuestring;
 	}
 	return true;
@@ -95,6 +117,16 @@ static bool member_duration(const cJSON *json, const char *name, int64_t *second
 	return text == NULL || duration_parse(text, seconds, err);
 }
 
+/* None: 0. A lease of 0s is no window without lease, and refused by its bounds: it comes back as -1. */
+static bool member_lease(const cJSON *json, int64_t *seconds, struct error *err)
+{
+	if (!member_duration(json, "lease", seconds, err))
+		return false;
+	if (*seconds == 0 && json_text(json, "lease") != NULL)
+		*seconds = -1;
+	return true;
+}
+
 static bool member_max(const cJSON *json, int64_t *max, struct error *err)
 {
 	*max = 0;
@@ -105,12 +137,13 @@ static bool member_max(const cJSON *json, int64_t *max, struct error *err)
 	return error_set(err, ERROR_USAGE, "\"max\" must be a whole number of alerts from 1");
 }
 
-static bool read_request(struct call *call, const cJSON *json, char **match, struct announce_request *request, struct error *err)
+static bool read_request(struct call *call, cJSON *json, char **match, struct announce_request *request, struct error *err)
 {
 	request->match = match;
 	request->author = NULL;
-	if (!member_match(json, match, &request->match_count, err) || !member_time(json, "from", &request->from, err) ||
+	if (!member_match(call->desk->config, json, match, &request->match_count, err) || !member_time(json, "from", &request->from, err) ||
 	    !member_time(json, "until", &request->until, err) || !member_duration(json, "for", &request->for_s, err) ||
+	    !member_lease(json, &request->lease_s, err) ||
 	    !member_max(json, &request->max, err) || !member(json, "because", &request->because, err) ||
 	    !member(json, "author", &request->author, err) || !member(json, "channel", &request->channel, err))
 		return false;
@@ -240,7 +273,27 @@ static bool act(struct call *call, int64_t id, const cJSON *json, struct announc
 		       announcement_end(call->desk, actor, id, note != NULL ? note : "done", now, err);
 	if (strcmp(call->verb, "cancel") == 0)
 		return announcement_cancel(call->desk, actor, id, now, err);
-	return error_set(err, ERROR_NOT_FOUND, "an announcement can be extended, ended or cancelled: …/extend, …/end, …/cancel");
+	if (strcmp(call->verb, "renew") == 0) {
+		if (!member_lease(json, &by_s, err))
+			return false;
+		return announcement_renew(call->desk, actor, id, by_s, now, err);
+	}
+	return error_set(err, ERROR_NOT_FOUND,
+	    "an announcement can be extended, ended, cancelled or renewed: …/extend, …/end, …/cancel, …/renew");
+}
+
+/* What no longer applies is refused with the announcement as it is. */
+static void refuse_act(struct call *call, int64_t id, const struct error *err)
+{
+	struct announcement *announcement = NULL;
+
+	if (err->kind == ERROR_CONFLICT)
+		announcement = storage_announcement(call->desk->storage, id, NULL);
+	if (announcement != NULL)
+		api_refuse_with(call, err, "announcement", announcement_json(call->desk, announcement));
+	else
+		api_refuse(call, err);
+	announcement_free(announcement);
 }
 
 void api_announcements_act(struct call *call)
@@ -258,7 +311,7 @@ void api_announcements_act(struct call *call)
 	if (act(call, id, json, &now, &err)) {
 		api_json(call->answer, 200, announcement_json(call->desk, now));
 	} else {
-		api_refuse(call, &err);
+		refuse_act(call, id, &err);
 		call->is_stored = false;
 	}
 	announcement_free(now);

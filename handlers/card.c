@@ -574,6 +574,8 @@ static void put_window(struct buf *out, const struct desk *desk, const struct an
 		put_until(out, desk, announcement, announcement->starts_at);
 		buf_putc(out, ' ');
 	}
+	if (announcement->lease_until != TIME_NONE)
+		buf_puts(out, "while its job runs, at most "); /* the lease itself moves every few seconds */
 	buf_puts(out, "until ");
 	put_until(out, desk, announcement, announcement->ends_at);
 }
