@@ -10,7 +10,8 @@
 #define COLUMNS                                                                                \
 	"id, author, via, match, created_at, idempotency_key, starts_at, ends_at, state, "     \
 	"over_at, over_why, over_by, needs_approval, approved_by, approved_at, because, max, " \
-	"matched, near_misses, channel, lease_until, version"
+	"matched, near_misses, channel, lease_until, version, approved_until, approval_from, " \
+	"asked_at, edition, denied_by, reminded_for, retell, retell_before, retold"
 #define FROM_ANNOUNCEMENTS "SELECT " COLUMNS " FROM announcements "
 
 void announcement_free(struct announcement *announcement)
@@ -27,6 +28,7 @@ void announcement_free(struct announcement *announcement)
 	free(announcement->approved_by);
 	free(announcement->because);
 	free(announcement->channel);
+	free(announcement->denied_by);
 	free(announcement->idempotency_key);
 	free(announcement);
 }
@@ -80,6 +82,15 @@ static void put_changing(struct sql *sql, const struct announcement *announcemen
 	sql_put_text(sql, announcement->channel);
 	sql_put_time(sql, announcement->lease_until);
 	sql_put_int(sql, announcement->version);
+	sql_put_int(sql, announcement->approved_until);
+	sql_put_int(sql, announcement->approval_from);
+	sql_put_int(sql, announcement->asked_at);
+	sql_put_int(sql, announcement->edition);
+	sql_put_text(sql, announcement->denied_by);
+	sql_put_int(sql, announcement->reminded_for);
+	sql_put_int(sql, announcement->retell);
+	sql_put_int(sql, announcement->retell_before);
+	sql_put_int(sql, announcement->retold);
 }
 
 bool storage_add_announcement(
@@ -93,8 +104,9 @@ bool storage_add_announcement(
 	    "INSERT INTO announcements (author, via, match, created_at, idempotency_key, "
 	    "starts_at, ends_at, state, over_at, over_why, over_by, needs_approval, "
 	    "approved_by, approved_at, because, max, matched, near_misses, channel, "
-	    "lease_until, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-	    "?, ?, ?, ?)",
+	    "lease_until, version, approved_until, approval_from, asked_at, edition, denied_by, "
+	    "reminded_for, retell, retell_before, retold) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+	    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	    err);
 	sql_put_text(&sql, announcement->author);
 	sql_put_text(&sql, announcement->via);
@@ -112,16 +124,22 @@ bool storage_put_announcement(
     struct storage *storage, const struct announcement *announcement, struct error *err)
 {
 	struct sql sql;
+	char *match = match_write(announcement);
+	bool ok;
 
 	sql_open(&sql, storage,
-	    "UPDATE announcements SET starts_at = ?, ends_at = ?, state = ?, over_at = ?, "
+	    "UPDATE announcements SET match = ?, starts_at = ?, ends_at = ?, state = ?, over_at = ?, "
 	    "over_why = ?, over_by = ?, needs_approval = ?, approved_by = ?, approved_at = ?, "
 	    "because = ?, max = ?, matched = ?, near_misses = ?, channel = ?, lease_until = ?, "
-	    "version = ? WHERE id = ?",
+	    "version = ?, approved_until = ?, approval_from = ?, asked_at = ?, edition = ?, "
+	    "denied_by = ?, reminded_for = ?, retell = ?, retell_before = ?, retold = ? WHERE id = ?",
 	    err);
+	sql_put_text(&sql, match);
 	put_changing(&sql, announcement);
 	sql_put_int(&sql, announcement->id);
-	if (!sql_run(&sql))
+	ok = sql_run(&sql);
+	free(match);
+	if (!ok)
 		return false;
 	return sql_changes(storage) > 0 ||
 	       error_set(
@@ -156,6 +174,15 @@ static struct announcement *announcement_read(struct sql *sql)
 	announcement->channel = sql_get_text(sql);
 	announcement->lease_until = sql_get_time(sql);
 	announcement->version = sql_get_int(sql);
+	announcement->approved_until = sql_get_int(sql);
+	announcement->approval_from = sql_get_int(sql);
+	announcement->asked_at = sql_get_int(sql);
+	announcement->edition = sql_get_int(sql);
+	announcement->denied_by = sql_get_text(sql);
+	announcement->reminded_for = sql_get_int(sql);
+	announcement->retell = sql_get_enum(sql, RETELL_ALL);
+	announcement->retell_before = sql_get_int(sql);
+	announcement->retold = sql_get_int(sql);
 	return announcement;
 }
 
@@ -232,4 +259,88 @@ bool storage_each_announcement(struct storage *storage, const struct announcemen
 		announcement_free(announcement);
 	}
 	return sql_close(&sql);
+}
+
+bool storage_next_retelling(struct storage *storage, int64_t *id, struct error *err)
+{
+	struct sql sql;
+
+	*id = 0;
+	sql_open(&sql, storage,
+	    "SELECT id FROM announcements INDEXED BY announcements_retelling WHERE retell <> 0 "
+	    "ORDER BY id LIMIT 1",
+	    err);
+	if (sql_row(&sql))
+		*id = sql_get_int(&sql);
+	return sql_close(&sql);
+}
+
+/* ---- this one is real ----------------------------------------------------------------------------------- */
+
+bool storage_add_real(
+    struct storage *storage, const char *dedup_key, int64_t announcement, struct error *err)
+{
+	struct sql sql;
+
+	sql_open(&sql, storage,
+	    "INSERT OR IGNORE INTO reals (dedup_key, announcement) VALUES (?, ?)", err);
+	sql_put_text(&sql, dedup_key);
+	sql_put_int(&sql, announcement);
+	return sql_run(&sql);
+}
+
+size_t storage_reals(
+    struct storage *storage, const char *dedup_key, int64_t *announcements, size_t limit)
+{
+	struct sql sql;
+	size_t count = 0;
+
+	if (dedup_key == NULL)
+		return 0;
+	sql_open(&sql, storage,
+	    "SELECT announcement FROM reals WHERE dedup_key = ? ORDER BY announcement DESC", NULL);
+	sql_put_text(&sql, dedup_key);
+	while (count < limit && sql_row(&sql))
+		announcements[count++] = sql_get_int(&sql);
+	sql_close(&sql);
+	return count;
+}
+
+bool storage_remove_reals(struct storage *storage, int64_t announcement, struct error *err)
+{
+	struct sql sql;
+
+	sql_open(&sql, storage, "DELETE FROM reals WHERE announcement = ?", err);
+	sql_put_int(&sql, announcement);
+	return sql_run(&sql);
+}
+
+/* ---- sources that report what is over ------------------------------------------------------------------- */
+
+bool storage_put_resolving(struct storage *storage, const char *source, struct error *err)
+{
+	struct sql sql;
+
+	if (source == NULL || storage_resolves(storage, source))
+		return true;
+	sql_open(&sql, storage,
+	    "INSERT OR IGNORE INTO resolving_sources (source) SELECT ?1 WHERE (SELECT count(*) "
+	    "FROM resolving_sources) < ?2",
+	    err);
+	sql_put_text(&sql, source);
+	sql_put_int(&sql, RESOLVING_SOURCES_MAX);
+	return sql_run(&sql);
+}
+
+bool storage_resolves(struct storage *storage, const char *source)
+{
+	struct sql sql;
+	bool found;
+
+	if (source == NULL)
+		return false;
+	sql_open(&sql, storage, "SELECT 1 FROM resolving_sources WHERE source = ?", NULL);
+	sql_put_text(&sql, source);
+	found = sql_row(&sql);
+	return sql_close(&sql) && found;
 }

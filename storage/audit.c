@@ -187,6 +187,31 @@ bool storage_each_audit(struct storage *storage, int64_t since, int64_t after_se
 	return sql_close(&sql);
 }
 
+bool storage_each_audit_back(struct storage *storage, const struct audit_query *query,
+    bool (*each)(void *ctx, const struct audit *audit), void *ctx, struct error *err)
+{
+	struct sql sql;
+	bool goes_on = true;
+
+	sql_open(&sql, storage,
+	    FROM_AUDIT
+	    "NOT INDEXED WHERE seq > (SELECT coalesce(max(seq), 0) FROM audit) - ?1 AND (?2 IS NULL "
+	    "OR at >= ?2) AND (?3 IS NULL OR who = ?3) AND (?4 IS NULL OR subject = ?4) ORDER BY "
+	    "seq DESC LIMIT ?5",
+	    err);
+	sql_put_int(&sql, AUDIT_LOOK_MAX);
+	sql_put_time(&sql, query->since);
+	sql_put_text(&sql, query->who);
+	sql_put_text(&sql, query->subject);
+	sql_put_int(&sql, query->limit < INT64_MAX ? (int64_t)query->limit : INT64_MAX);
+	while (goes_on && sql_row(&sql)) {
+		struct audit audit = audit_read(&sql);
+
+		goes_on = each(ctx, &audit);
+	}
+	return sql_close(&sql);
+}
+
 /* ---- proving -------------------------------------------------------------------------------------------- */
 
 /* The row's hash from what stands in the table, to the byte: a NUL that somebody put in does not

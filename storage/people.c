@@ -82,3 +82,48 @@ bool storage_profile(struct storage *storage, const char *slack, struct profile 
 	}
 	return sql_close(&sql) && found;
 }
+
+/* ---- user groups ---------------------------------------------------------------------------------------- */
+
+bool storage_put_group(struct storage *storage, const char *group, char *const *users, size_t count,
+    int64_t fetched_at, struct error *err)
+{
+	struct sql sql;
+
+	/* What hangs on the old row goes with it. */
+	sql_open(&sql, storage, "DELETE FROM user_groups WHERE id = ?", err);
+	sql_put_text(&sql, group);
+	if (!sql_run(&sql))
+		return false;
+	sql_open(&sql, storage, "INSERT INTO user_groups (id, fetched_at) VALUES (?, ?)", err);
+	sql_put_text(&sql, group);
+	sql_put_int(&sql, fetched_at);
+	if (!sql_run(&sql))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		sql_open(&sql, storage,
+		    "INSERT OR IGNORE INTO user_group_members (id, user) VALUES (?, ?)", err);
+		sql_put_text(&sql, group);
+		sql_put_text(&sql, users[i]);
+		if (!sql_run(&sql))
+			return false;
+	}
+	return true;
+}
+
+bool storage_in_group(
+    struct storage *storage, const char *group, const char *user, int64_t not_before)
+{
+	struct sql sql;
+	bool found;
+
+	sql_open(&sql, storage,
+	    "SELECT 1 FROM user_group_members m JOIN user_groups g ON g.id = m.id WHERE m.id = ? "
+	    "AND m.user = ? AND g.fetched_at >= ?",
+	    NULL);
+	sql_put_text(&sql, group);
+	sql_put_text(&sql, user);
+	sql_put_int(&sql, not_before);
+	found = sql_row(&sql);
+	return sql_close(&sql) && found;
+}

@@ -105,10 +105,20 @@ struct announcement {
 	char *idempotency_key; /* NULL: none */
 	int64_t lease_until;  /* of `during`; TIME_NONE: a window, no lease */
 	int64_t version;
+	/* Of these 0 is none, so that what knows nothing of them makes them right. */
+	int64_t approved_until; /* the approval holds until then; 0: as long as it stands */
+	int64_t approval_from;  /* needs_approval holds from then on; 0: from its begin */
+	int64_t asked_at;       /* when the approval was asked for; 0: created_at */
+	int64_t edition;        /* grows when what one approves changes: matches, end */
+	char *denied_by;        /* who would not approve it; NULL: nobody */
+	int64_t reminded_for;   /* the ends_at of which its author was reminded */
+	enum retell { RETELL_NONE, RETELL_FIRING, RETELL_ALL } retell; /* what it covered is being told anew: what still fires, or all */
+	int64_t retell_before;  /* ids at or above it were looked at */
+	int64_t retold;         /* alerts that were told anew */
 };
 void announcement_free(struct announcement *announcement);
 bool storage_add_announcement(struct storage *storage, struct announcement *announcement, struct error *err); /* sets id */
-/* Writes all but author, via, match, created_at and idempotency_key. */
+/* Writes all but author, via, created_at and idempotency_key. */
 bool storage_put_announcement(struct storage *storage, const struct announcement *announcement, struct error *err);
 struct announcement *storage_announcement(struct storage *storage, int64_t id, struct error *err);
 /* By the key that its maker AUTHOR (token name) sent; NULL without error when there is none. */
@@ -121,6 +131,20 @@ struct announcement_query {
 };
 bool storage_each_announcement(struct storage *storage, const struct announcement_query *query,
     bool (*each)(void *ctx, const struct announcement *announcement), void *ctx, struct error *err);
+
+/* The oldest that is over and whose alerts are still being told anew; 0: none. */
+bool storage_next_retelling(struct storage *storage, int64_t *id, struct error *err);
+
+/* Alerts of this key are not covered by the announcement any more: "this one is real". */
+bool storage_add_real(struct storage *storage, const char *dedup_key, int64_t announcement, struct error *err);
+/* Announcements of which that was said about KEY; at most LIMIT. */
+size_t storage_reals(struct storage *storage, const char *dedup_key, int64_t *announcements, size_t limit);
+bool storage_remove_reals(struct storage *storage, int64_t announcement, struct error *err);
+
+/* SOURCE has reported that an alert of its own is over; the first RESOLVING_SOURCES_MAX are remembered. */
+#define RESOLVING_SOURCES_MAX 10000
+bool storage_put_resolving(struct storage *storage, const char *source, struct error *err);
+bool storage_resolves(struct storage *storage, const char *source);
 
 /* ---- messages that stand in Slack --------------------------------------------------------------------- */
 
@@ -199,6 +223,12 @@ void profile_fini(struct profile *profile);
 bool storage_put_profile(struct storage *storage, const struct profile *profile, struct error *err);
 bool storage_profile(struct storage *storage, const char *slack, struct profile *profile); /* false: unknown */
 
+/* The members of a user group, as Slack told them at FETCHED_AT, in place of those known before. */
+bool storage_put_group(struct storage *storage, const char *group, char *const *users, size_t count, int64_t fetched_at,
+    struct error *err);
+/* False also for a group that is not known, or was last asked for before NOT_BEFORE. */
+bool storage_in_group(struct storage *storage, const char *group, const char *user, int64_t not_before);
+
 /* ---- the audit log ------------------------------------------------------------------------------------- */
 
 struct audit {
@@ -214,6 +244,16 @@ struct audit {
 };
 bool storage_add_audit(struct storage *storage, const struct audit *audit, struct error *err);
 bool storage_each_audit(struct storage *storage, int64_t since, int64_t after_seq, size_t limit,
+    bool (*each)(void *ctx, const struct audit *audit), void *ctx, struct error *err);
+struct audit_query {
+	int64_t since;       /* TIME_NONE: any */
+	const char *who;     /* NULL: any */
+	const char *subject; /* NULL: any */
+	size_t limit;
+};
+/* Newest first, among the newest AUDIT_LOOK_MAX rows. */
+#define AUDIT_LOOK_MAX 50000
+bool storage_each_audit_back(struct storage *storage, const struct audit_query *query,
     bool (*each)(void *ctx, const struct audit *audit), void *ctx, struct error *err);
 /* True when every hash holds and no number is missing; else ERR names the first row that is wrong. *COUNT rows, HEAD (65 bytes): the last hash. */
 bool storage_verify_audit(struct storage *storage, int64_t *count, char head[65], struct error *err);
