@@ -142,6 +142,7 @@ static char *mend(const char *text, size_t max, bool *cut)
 	struct buf out;
 
 	buf_init(&out, max);
+	buf_reserve(&out, len < max ? len : max);
 	for (at = 0; at < len && out.len + (at - clean) < max; at += size) {
 		size = 1;
 		if ((unsigned char)text[at] < 0x80)

@@ -36,12 +36,17 @@ static bool buf_grow(struct buf *buf, size_t len)
 	}
 	if (buf->len + len + 1 <= buf->cap)
 		return true;
-	cap = buf->cap > 0 ? buf->cap * 2 : 64;
+	cap = buf->cap * 2 > 64 ? buf->cap * 2 : 64;
 	if (cap < buf->len + len + 1)
 		cap = buf->len + len + 1;
 	buf->data = xreallocarray(buf->data, cap, 1);
 	buf->cap = cap;
 	return true;
+}
+
+void buf_reserve(struct buf *buf, size_t len)
+{
+	(void)buf_grow(buf, len);
 }
 
 void buf_put(struct buf *buf, const void *data, size_t len)
@@ -67,18 +72,24 @@ void buf_putc(struct buf *buf, char c)
 
 void buf_vprintf(struct buf *buf, const char *format, va_list args)
 {
+	size_t room;
 	va_list again;
 	int len;
 
-	va_copy(again, args);
-	len = vsnprintf(NULL, 0, format, again);
-	va_end(again);
-	if (len < 0)
-		buf->failed = true;
-	if (len < 0 || !buf_grow(buf, (size_t)len))
+	if (!buf_grow(buf, 0)) /* for the NUL: what is there is written to at once */
 		return;
-	vsnprintf(buf->data + buf->len, (size_t)len + 1, format, args);
-	buf->len += (size_t)len;
+	room = buf->cap - buf->len;
+	va_copy(again, args);
+	len = vsnprintf(buf->data + buf->len, room, format, again);
+	va_end(again);
+	if (len < 0 || (size_t)len > buf->max - buf->len)
+		buf->failed = true;
+	else if ((size_t)len >= room && buf_grow(buf, (size_t)len))
+		vsnprintf(buf->data + buf->len, (size_t)len + 1, format, args);
+	if (buf->failed)
+		buf->data[buf->len] = '\0';
+	else
+		buf->len += (size_t)len;
 }
 
 void buf_printf(struct buf *buf, const char *format, ...)

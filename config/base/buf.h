@@ -25,6 +25,7 @@ struct str {
 void buf_init(struct buf *buf, size_t max); /* MAX bytes, the final NUL not counted */
 void buf_fini(struct buf *buf);
 void buf_reset(struct buf *buf); /* empty again, memory and ceiling kept */
+void buf_reserve(struct buf *buf, size_t len); /* room for LEN bytes more in one go; past the ceiling as an append */
 void buf_put(struct buf *buf, const void *data, size_t len);
 void buf_puts(struct buf *buf, const char *text); /* NULL is nothing */
 void buf_putc(struct buf *buf, char c);

@@ -18,6 +18,7 @@
 #define DOUBLE_DIGITS 15           /* so many significant digits survive a double, and cJSON */
 #define DOUBLE_EXPONENT_MAX 250 /* with NUMBER_MAX digits besides, well inside a double's range */
 #define EXACT_MAX 9007199254740992.0 /* 2^53: whole numbers up to here are exact in a double */
+#define WRITE_BYTES 1000 /* that a text begins with when it is written; it grows by doubling */
 #define WHOLE_MAX INT64_C(999999999999999) /* DOUBLE_DIGITS nines */
 
 #define SAY(token) #token
@@ -391,6 +392,7 @@ cJSON *json_parse(const char *text, size_t len, struct error *err)
 	/* One byte grows to three at most (a broken one becomes U+FFFD); quotes round a number add
 	 * less. */
 	buf_init(&p.out, len * 3 + 16);
+	buf_reserve(&p.out, len + 16);
 	if (!prepass(&p))
 		goto out;
 	if (!buf_ok(&p.out)) {
@@ -547,7 +549,7 @@ char *json_scalar(const cJSON *node)
 
 char *json_write(const cJSON *node)
 {
-	char *text = node != NULL ? cJSON_PrintUnformatted(node) : xstrdup("null");
+	char *text = node != NULL ? cJSON_PrintBuffered(node, WRITE_BYTES, false) : xstrdup("null");
 
 	if (text == NULL)
 		abort(); /* only for want of memory */

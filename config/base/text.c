@@ -3,6 +3,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -181,13 +182,28 @@ size_t text_distance(const char *a, const char *b)
 	return row[b_len];
 }
 
+static EVP_MD *sha256_found; /* found once: OpenSSL 3 looks for EVP_sha256() anew with each use, which takes longer than a short hash */
+
+static void find_sha256(void)
+{
+	sha256_found = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
+static void sha256(const void *data, size_t len, unsigned char hash[32])
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	unsigned size = 32;
+
+	pthread_once(&once, find_sha256);
+	if (sha256_found == NULL || EVP_Digest(data, len, hash, &size, sha256_found, NULL) != 1)
+		abort(); /* without hashes nobody can be told from anybody */
+}
+
 void secret_set(struct secret *secret, const char *text)
 {
-	unsigned size = sizeof(secret->hash);
-
 	*secret = (struct secret){.is_set = !text_is_empty(text)};
-	if (secret->is_set && EVP_Digest(text, strlen(text), secret->hash, &size, EVP_sha256(), NULL) != 1)
-		abort(); /* without hashes nobody can be told from anybody */
+	if (secret->is_set)
+		sha256(text, strlen(text), secret->hash);
 }
 
 bool secret_equal(const struct secret *a, const struct secret *b)
@@ -209,9 +225,8 @@ static void write_hex(const unsigned char *bytes, size_t count, char *out)
 void sha256_hex(const void *data, size_t len, char out[65])
 {
 	unsigned char hash[32];
-	unsigned size = sizeof(hash);
 
-	EVP_Digest(data, len, hash, &size, EVP_sha256(), NULL);
+	sha256(data, len, hash);
 	write_hex(hash, sizeof(hash), out);
 }
 
