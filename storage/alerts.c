@@ -85,7 +85,6 @@ static void put_reported(struct sql *sql, const struct alert *alert, const char 
 /* What changes and is in no index; the rest of CHANGING is put_indexed()'s. */
 static void put_changing(struct sql *sql, const struct alert *alert)
 {
-	sql_put_int(sql, alert->severity);
 	sql_put_time(sql, alert->last_seen);
 	sql_put_int(sql, alert->count);
 	sql_put_int(sql, alert->previous);
@@ -108,6 +107,7 @@ static void put_indexed(struct sql *sql, const struct alert *alert)
 	sql_put_int(sql, alert->status);
 	sql_put_int(sql, alert->announcement);
 	sql_put_text(sql, alert->assignee);
+	sql_put_int(sql, alert->severity);
 }
 
 static bool add_row(struct storage *storage, struct alert *alert, struct error *err)
@@ -118,9 +118,9 @@ static bool add_row(struct storage *storage, struct alert *alert, struct error *
 
 	sql_open(&sql, storage,
 	    "INSERT INTO alerts (" REPORTED
-	    ", severity, last_seen, count, previous, mark, nearest, nearest_why, route, "
+	    ", last_seen, count, previous, mark, nearest, nearest_why, route, "
 	    "channel, page_key, page_status, paged_at, changed_by, changed_via, changed_at, "
-	    "version, status, announcement, assignee) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+	    "version, status, announcement, assignee, severity) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
 	    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	    err);
 	put_reported(&sql, alert, labels);
@@ -173,7 +173,7 @@ bool storage_put_alert(struct storage *storage, const struct alert *alert, struc
 	struct sql sql;
 
 	sql_open(&sql, storage,
-	    "UPDATE alerts SET severity = ?, last_seen = ?, count = ?, previous = ?, mark = ?, "
+	    "UPDATE alerts SET last_seen = ?, count = ?, previous = ?, mark = ?, "
 	    "nearest = ?, nearest_why = ?, route = ?, channel = ?, page_key = ?, "
 	    "page_status = ?, paged_at = ?, changed_by = ?, changed_via = ?, changed_at = ?, "
 	    "version = ? WHERE id = ?",
@@ -187,8 +187,9 @@ bool storage_put_alert(struct storage *storage, const struct alert *alert, struc
 	/* Apart, because SQLite writes every index whose columns are set, changed or not; most
 	 * often these are not. */
 	sql_open(&sql, storage,
-	    "UPDATE alerts SET status = ?1, announcement = ?2, assignee = ?3 WHERE id = ?4 "
-	    "AND (status <> ?1 OR announcement <> ?2 OR assignee IS NOT ?3)",
+	    "UPDATE alerts SET status = ?1, announcement = ?2, assignee = ?3, severity = ?4 "
+	    "WHERE id = ?5 AND (status <> ?1 OR announcement <> ?2 OR assignee IS NOT ?3 OR "
+	    "severity <> ?4)",
 	    err);
 	put_indexed(&sql, alert);
 	sql_put_int(&sql, alert->id);

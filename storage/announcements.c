@@ -11,7 +11,8 @@
 	"id, author, via, match, created_at, idempotency_key, starts_at, ends_at, state, "     \
 	"over_at, over_why, over_by, needs_approval, approved_by, approved_at, because, max, " \
 	"matched, near_misses, channel, lease_until, version, approved_until, approval_from, " \
-	"asked_at, edition, denied_by, reminded_for, retell, retell_before, retold"
+	"asked_at, edition, denied_by, reminded_for, retell, retell_before, retold, "           \
+	"preview_alerts, preview_escalated, preview_rules, preview_hosts"
 #define FROM_ANNOUNCEMENTS "SELECT " COLUMNS " FROM announcements "
 
 void announcement_free(struct announcement *announcement)
@@ -146,7 +147,38 @@ bool storage_put_announcement(
 		   err, ERROR_NOT_FOUND, "there is no announcement H%" PRId64, announcement->id);
 }
 
+bool storage_put_preview(
+    struct storage *storage, int64_t id, const struct preview_counts *preview, struct error *err)
+{
+	struct sql sql;
+
+	sql_open(&sql, storage,
+	    "UPDATE announcements SET preview_alerts = ?, preview_escalated = ?, preview_rules = ?, "
+	    "preview_hosts = ? WHERE id = ?",
+	    err);
+	sql_put_time(&sql, preview != NULL ? preview->alerts : TIME_NONE);
+	sql_put_time(&sql, preview != NULL ? preview->escalated : TIME_NONE);
+	sql_put_time(&sql, preview != NULL ? preview->rules : TIME_NONE);
+	sql_put_time(&sql, preview != NULL ? preview->hosts : TIME_NONE);
+	sql_put_int(&sql, id);
+	if (!sql_run(&sql))
+		return false;
+	return sql_changes(storage) > 0 ||
+	       error_set(err, ERROR_NOT_FOUND, "there is no announcement H%" PRId64, id);
+}
+
 /* ---- reading -------------------------------------------------------------------------------------------- */
+
+static void read_preview(struct sql *sql, struct announcement *announcement)
+{
+	int64_t alerts = sql_get_time(sql); /* TIME_NONE is NULL */
+
+	announcement->has_preview = alerts != TIME_NONE;
+	announcement->preview.alerts = announcement->has_preview ? alerts : 0;
+	announcement->preview.escalated = sql_get_int(sql);
+	announcement->preview.rules = sql_get_int(sql);
+	announcement->preview.hosts = sql_get_int(sql);
+}
 
 static struct announcement *announcement_read(struct sql *sql)
 {
@@ -183,6 +215,7 @@ static struct announcement *announcement_read(struct sql *sql)
 	announcement->retell = sql_get_enum(sql, RETELL_ALL);
 	announcement->retell_before = sql_get_int(sql);
 	announcement->retold = sql_get_int(sql);
+	read_preview(sql, announcement);
 	return announcement;
 }
 

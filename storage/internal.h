@@ -30,6 +30,7 @@
 #define AUDIT_ROW_MAX (1 << 20)   /* bytes of one audit row in its canonical form */
 #define DUE_MAX 1000              /* words looked at in one go, whatever the caller asks */
 #define SWEEP_MAX 200             /* alerts removed in one step, whatever the caller asks */
+#define STOP_LOOK_OPS 1000        /* SQLite's own steps between looks at whether to stop */
 
 struct statement {
 	const char *text; /* its address is the key: statements are literals */
@@ -65,6 +66,8 @@ struct sql {
  * running event cannot be kept.
  */
 void sql_open(struct sql *sql, struct storage *storage, const char *text, struct error *err);
+/* The same for a TEXT that was put together, and is used this once. */
+void sql_open_made(struct sql *sql, struct storage *storage, const char *text, struct error *err);
 /* The next parameter; texts are borrowed until the statement is closed. */
 void sql_put_int(struct sql *sql, int64_t value);
 void sql_put_time(struct sql *sql, int64_t at); /* TIME_NONE is NULL */

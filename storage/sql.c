@@ -73,10 +73,11 @@ static struct statement *slot_of(struct storage *storage, const char *text)
 	return NULL;
 }
 
-static void prepare(struct sql *sql, const char *text)
+/* IS_KEPT: TEXT is a literal, and its statement worth keeping. */
+static void prepare(struct sql *sql, const char *text, bool is_kept)
 {
 	struct storage *storage = sql->storage;
-	struct statement *slot = slot_of(storage, text);
+	struct statement *slot = is_kept ? slot_of(storage, text) : NULL;
 	bool is_cached = slot != NULL && !slot->is_taken;
 
 	if (is_cached && slot->stmt != NULL) {
@@ -97,7 +98,7 @@ bool sql_control(struct storage *storage, const char *text, struct error *err)
 	struct error own = {0};
 	struct sql sql = {.storage = storage, .err = err != NULL ? err : &own};
 
-	prepare(&sql, text);
+	prepare(&sql, text, true);
 	return sql_run(&sql);
 }
 
@@ -109,20 +110,30 @@ static bool ensure_transaction(struct sql *sql)
 	return sql->storage->is_running;
 }
 
-void sql_open(struct sql *sql, struct storage *storage, const char *text, struct error *err)
+static void ready(struct sql *sql, struct storage *storage, const char *text, bool is_kept, struct error *err)
 {
 	*sql = (struct sql){.storage = storage, .err = err};
 	if (storage->is_broken) {
 		refuse(sql, storage->loss);
 		return;
 	}
-	prepare(sql, text);
+	prepare(sql, text, is_kept);
 	if (sql->failed || sqlite3_stmt_readonly(sql->stmt))
 		return;
 	if (storage->is_reader)
 		refuse(sql, "the database is open for reading only");
 	else if (!ensure_transaction(sql))
 		spoil(sql);
+}
+
+void sql_open(struct sql *sql, struct storage *storage, const char *text, struct error *err)
+{
+	ready(sql, storage, text, true, err);
+}
+
+void sql_open_made(struct sql *sql, struct storage *storage, const char *text, struct error *err)
+{
+	ready(sql, storage, text, false, err);
 }
 
 static void bound(struct sql *sql, int rc)

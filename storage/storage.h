@@ -8,12 +8,14 @@
 #ifndef STORAGE_STORAGE_H
 #define STORAGE_STORAGE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "config/alert.h"
 #include "config/base/error.h"
+#include "config/match.h"
 
 struct storage; /* opaque */
 
@@ -81,7 +83,35 @@ bool storage_add_event(struct storage *storage, int64_t alert, const struct even
 bool storage_each_event(struct storage *storage, int64_t alert, bool (*each)(void *ctx, const struct event *event),
     void *ctx, struct error *err);
 
+/* ---- what was ------------------------------------------------------------------------------------------ */
+
+struct past_query {
+	int64_t since;                 /* received_at >= since */
+	const struct matches *matches; /* all of them hold */
+	bool is_bound;                 /* and the alert has no actor, or ACTOR holds */
+	const struct match *actor;     /* NULL: never */
+};
+struct past_alert {
+	const char *rule, *host; /* NULL: absent */
+	bool is_escalated;       /* it paged, by its route or because somebody escalated it */
+};
+/*
+ * Calls EACH (borrowed for the call) for every alert that fits, oldest first, until it says false. For looking through a million: matches
+ * over labels, title, description, url, dedup_key, times, status and count read the alerts themselves, others a narrow index. To be
+ * called on a reader, in a thread of its own.
+ */
+bool storage_each_past_alert(struct storage *storage, const struct past_query *query,
+    bool (*each)(void *ctx, const struct past_alert *past), void *ctx, struct error *err);
+/* What runs on STORAGE fails soon after *STOP became true, which another thread may do; NULL: nothing stops it. */
+void storage_stop_when(struct storage *storage, const atomic_bool *stop);
+
 /* ---- announcements ------------------------------------------------------------------------------------ */
+
+/* What an announcement would have covered over the last days. */
+struct preview_counts {
+	int64_t alerts, escalated; /* that came; of these, that paged, by their route or because somebody escalated them */
+	int64_t rules, hosts;      /* different ones among them */
+};
 
 enum announcement_state { ANNOUNCEMENT_STANDS, ANNOUNCEMENT_ENDED, ANNOUNCEMENT_CANCELLED };
 struct announcement {
@@ -115,11 +145,15 @@ struct announcement {
 	enum retell { RETELL_NONE, RETELL_FIRING, RETELL_ALL } retell; /* what it covered is being told anew: what still fires, or all */
 	int64_t retell_before;  /* ids at or above it were looked at */
 	int64_t retold;         /* alerts that were told anew */
+	bool has_preview;       /* PREVIEW was counted; written by storage_put_preview() alone */
+	struct preview_counts preview;
 };
 void announcement_free(struct announcement *announcement);
 bool storage_add_announcement(struct storage *storage, struct announcement *announcement, struct error *err); /* sets id */
-/* Writes all but author, via, created_at and idempotency_key. */
+/* Writes all but author, via, created_at, idempotency_key and the preview. */
 bool storage_put_announcement(struct storage *storage, const struct announcement *announcement, struct error *err);
+/* PREVIEW NULL: it is not known (any more). */
+bool storage_put_preview(struct storage *storage, int64_t id, const struct preview_counts *preview, struct error *err);
 struct announcement *storage_announcement(struct storage *storage, int64_t id, struct error *err);
 /* By the key that its maker AUTHOR (token name) sent; NULL without error when there is none. */
 struct announcement *storage_announcement_by_key(struct storage *storage, const char *author, const char *key);
