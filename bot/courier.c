@@ -867,7 +867,6 @@ void courier_degraded(const struct courier *courier, cJSON *list)
 
 void courier_metrics(const struct courier *courier, struct buf *out)
 {
-	static const char *const states[] = {"waiting", "sending", "stuck", "dead"};
 	static const char *const peers[] = {"slack", "response_url", "pagerduty"};
 	const struct {
 		const char *name, *help;
@@ -882,15 +881,7 @@ void courier_metrics(const struct courier *courier, struct buf *out)
 	    {"headsup_outbox_looks_total", "Words that were looked for before saying them again.", courier->counts.looks},
 	    {"headsup_outbox_found_total", "Words that had been said already.", courier->counts.found},
 	};
-	int64_t words[4], oldest_at = TIME_NONE;
 
-	if (storage_count_words(courier->loop->storage, words, &oldest_at, NULL)) {
-		metrics_head(out, "headsup_outbox_words", "gauge", "Words in the outbox, by state.");
-		for (size_t i = 0; i < 4; i++)
-			buf_printf(out, "headsup_outbox_words{state=\"%s\"} %" PRId64 "\n", states[i], words[i]);
-		metrics_value(out, "headsup_outbox_oldest_seconds", "gauge", "How long the oldest word has waited.",
-		    oldest_at == TIME_NONE ? 0 : (double)(clock_now() - oldest_at));
-	}
 	metrics_value(out, "headsup_outbox_in_flight", "gauge", "Calls under way.", courier->in_flight);
 	metrics_head(out, "headsup_outbox_sent_total", "counter", "Words said, by peer.");
 	for (size_t i = 0; i < 3; i++)
