@@ -212,6 +212,8 @@ static void add_headers(struct http *http, struct MHD_Response *response, const 
 	if (answer->asks_basic)
 		add_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
 		    "Basic realm=\"headsup\", charset=\"UTF-8\"");
+	if (answer->allow != NULL)
+		add_header(response, MHD_HTTP_HEADER_ALLOW, answer->allow);
 	if (http->is_quiet)
 		add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 }

@@ -190,10 +190,12 @@ static bool own(void *ctx, const struct api_request *request, struct api_answer 
 	for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++) {
 		if (strcmp(request->path, endpoints[i].path) != 0)
 			continue;
-		if (strcmp(request->method, "GET") == 0)
+		if (strcmp(request->method, "GET") == 0) {
 			endpoints[i].answer(ctx, answer);
-		else
+		} else {
 			api_problem(answer, 405, "only GET is answered here");
+			answer->allow = "GET, HEAD";
+		}
 		return true;
 	}
 	return false;

@@ -24,6 +24,7 @@
 #define SHORT_LIVES_MAX 2        /* in a row, until those that do not last count as failures */
 #define RENEW_MIN_S 30           /* a shorter "approximate connection time" is not believed */
 #define DRAIN_MS 3000            /* the old connection is read for this long beside the new one */
+#define PROOF_TRIES 2            /* of auth.test, until the connection is opened without it */
 #define PROBLEM_MAX 512
 #define ENVELOPE_ID_MAX 256
 
@@ -68,6 +69,7 @@ struct slack {
 	struct slack_self self;
 	bool is_proved;
 	int failures;          /* in a row */
+	int proof_failures;    /* of auth.test, in a row */
 	int short_lives;       /* connections in a row that did not last */
 	int64_t retry_after_s; /* that Slack asked for; -1: none */
 	uint64_t ready_at, away_since; /* ms, as uv_now */
@@ -414,10 +416,17 @@ static void on_proved(void *ctx, const struct web_answer *answer)
 
 	slack->call = NULL;
 	json = read_answer(slack, "auth.test", answer, &event);
+	if (json == NULL && event == SLACK_FAILED && answer->status != 0 && answer->status != 429 &&
+	    ++slack->proof_failures >= PROOF_TRIES) {
+		/* People can be heard without it: what begins with a mention is taken as ours. The next connection asks again. */
+		log_warn("slack does not say who we are, going on why=%s", slack->problem);
+		event = SLACK_PROVED;
+	}
 	if (json == NULL) {
 		slack_on(slack, event);
 		return;
 	}
+	slack->proof_failures = 0;
 	user = json_text(json, "user_id");
 	bot = json_text(json, "bot_id");
 	team = json_text(json, "team_id");
@@ -845,8 +854,6 @@ void slack_metrics(const struct slack *slack, struct buf *out)
 	};
 
 	metrics_value(out, "headsup_slack_connected", "gauge", "1 while Slack is reachable.", is_connected(slack) ? 1 : 0);
-	metrics_value(out, "headsup_slack_away_seconds", "gauge", "How long Slack has been out of reach.",
-	    (double)slack_away_s(slack));
 	metrics_value(out, "headsup_slack_connections_total", "counter", "Connections that said hello.",
 	    (double)slack->connections);
 	metrics_value(out, "headsup_slack_renewals_total", "counter", "Connections renewed before their end.",

@@ -396,16 +396,27 @@ static bool same_method(const char *asked, const char *ours)
 	return strcmp(strcmp(asked, "HEAD") == 0 ? "GET" : asked, ours) == 0;
 }
 
-static const struct endpoint *endpoint_find(const struct api_request *request, char parts[2][PART_MAX], bool *known_path)
+static bool is_get(const struct endpoint *endpoint)
 {
-	*known_path = false;
+	return strcmp(endpoint->method, "GET") == 0;
+}
+
+/* *ALLOW: the methods that the path takes; NULL when there is no such path. */
+static const struct endpoint *endpoint_find(const struct api_request *request, char parts[2][PART_MAX], const char **allow)
+{
+	bool gets = false, posts = false;
+
+	*allow = NULL;
 	for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++) {
 		if (!path_fits(endpoints[i].path, request->path, parts))
 			continue;
-		*known_path = true;
 		if (same_method(request->method, endpoints[i].method))
 			return &endpoints[i];
+		gets = gets || is_get(&endpoints[i]);
+		posts = posts || !is_get(&endpoints[i]);
 	}
+	if (gets || posts)
+		*allow = !posts ? "GET, HEAD" : !gets ? "POST" : "GET, HEAD, POST";
 	return NULL;
 }
 
@@ -429,15 +440,16 @@ static bool may_ask(const struct caller *caller, const struct endpoint *endpoint
 static const struct endpoint *admit(struct desk *desk, const struct api_request *request, struct caller *caller,
     char parts[2][PART_MAX], struct api_answer *answer)
 {
-	bool known_path;
-	const struct endpoint *endpoint = endpoint_find(request, parts, &known_path);
+	const char *allow;
+	const struct endpoint *endpoint = endpoint_find(request, parts, &allow);
 
-	if (endpoint == NULL && !known_path) {
+	if (endpoint == NULL && allow == NULL) {
 		api_problem(answer, 404, "there is no such endpoint");
 		return NULL;
 	}
 	if (endpoint == NULL) {
 		api_problem(answer, 405, "this endpoint takes another method");
+		answer->allow = allow;
 		return NULL;
 	}
 	if (!identify(desk, request, caller)) {
