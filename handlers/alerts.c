@@ -204,20 +204,25 @@ static bool suppress(struct desk *desk, struct alert *alert, const struct verdic
 	       count_verdict(desk, alert, verdict, err);
 }
 
-/* It is to be seen: the card, and the page where its route pages. */
+/* It is to be seen: the card, and the page where its route pages. What somebody has in hand already is paged, then acked. */
 static bool show(struct desk *desk, struct alert *alert, struct error *err)
 {
-	return page(desk, alert, err) && storage_put_alert(desk->storage, alert, err) && say_card(desk, alert, err);
+	const bool is_paged_late = alert->status == ALERT_ACKED && alert->page_key != NULL && alert->page_status == NULL;
+
+	return page(desk, alert, err) && (!is_paged_late || page_follows(desk, alert, "acknowledge", err)) &&
+	       storage_put_alert(desk->storage, alert, err) && say_card(desk, alert, err);
 }
 
 /* BEFORE: the one of its key that is over; NULL: it is the first. */
 static bool intake_new(struct desk *desk, struct alert *alert, const struct alert *before, const struct verdict *verdict,
     struct error *err)
 {
+	const bool is_raised = verdict->kind == VERDICT_OTHER_ACTOR && alert->severity < SEVERITY_CRITICAL;
+
 	alert->previous = before != NULL ? before->id : 0;
 	alert->count = 1;
 	alert->version = 1;
-	if (verdict->kind == VERDICT_OTHER_ACTOR && alert->severity < SEVERITY_CRITICAL)
+	if (is_raised)
 		alert->severity++;
 	stand_out(alert, verdict);
 	alert_route(desk, alert);
@@ -227,7 +232,8 @@ static bool intake_new(struct desk *desk, struct alert *alert, const struct aler
 	if (alert->status == ALERT_EXPECTED)
 		alert->announcement = verdict->announcement;
 
-	if (!storage_add_alert(desk->storage, alert, err) || !tell(desk, alert, &headsup, "fired", alert->mark, err))
+	if (!storage_add_alert(desk->storage, alert, err) || !tell(desk, alert, &headsup, "fired", alert->mark, err) ||
+	    (is_raised && !tell(desk, alert, &headsup, "raised", severity_name(alert->severity), err)))
 		return false;
 	if (alert->status == ALERT_EXPECTED)
 		return suppress(desk, alert, verdict, err);
@@ -247,12 +253,13 @@ static bool say_repeats(struct desk *desk, const struct alert *alert, struct err
 {
 	char subject[24], text[96];
 
-	if (!is_power_of_ten(alert->count))
+	if (alert->count != 2 && !is_power_of_ten(alert->count))
 		return true;
 	subject_of(alert, subject);
 	snprintf(text, sizeof(text), "%s has fired %" PRId64 " times", subject, alert->count);
+	/* The timeline has the first repeat too; the thread is for what is worth a line. */
 	return tell(desk, alert, &headsup, "repeated", text, err) &&
-	       say_in_thread(desk, subject, alert->channel, text, false, err);
+	       (alert->count == 2 || say_in_thread(desk, subject, alert->channel, text, false, err));
 }
 
 /* It fired again while unresolved: FRESH is this occurrence, OLD the alert it counts onto. */
@@ -267,17 +274,14 @@ static bool intake_again(struct desk *desk, struct alert *old, const struct aler
 	desk->counts.repeated++;
 	if (verdict->kind == VERDICT_OTHER_ACTOR && severity < SEVERITY_CRITICAL)
 		severity++;
-	if (verdict->kind == VERDICT_EXPECTED && old->status == ALERT_EXPECTED) {
-		if (severity > old->severity)
-			old->severity = severity;
-		return suppress(desk, old, verdict, err);
-	}
 	if (severity > old->severity) {
 		old->severity = severity;
 		alert_route(desk, old);
 		if (!tell(desk, old, &headsup, "raised", severity_name(severity), err))
 			return false;
 	}
+	if (verdict->kind == VERDICT_EXPECTED && old->status == ALERT_EXPECTED)
+		return suppress(desk, old, verdict, err);
 	if (verdict->kind == VERDICT_EXPECTED) {
 		/* What is open stays open when an announcement begins; it counts against the budget all the same. */
 		return storage_put_alert(desk->storage, old, err) && say_card(desk, old, err) &&
@@ -525,7 +529,7 @@ bool alert_act(struct desk *desk, const struct actor *actor, int64_t id, const c
 
 	*now = NULL;
 	if (found == NULL)
-		return error_set(err, ERROR_USAGE, "\"%s\" is nothing that can be done with an alert", verb);
+		return error_set(err, ERROR_NOT_FOUND, "\"%s\" is nothing that can be done with an alert", verb);
 	if (!actor->is_token && !desk_allows(desk, desk->config->policy.responders, actor))
 		return error_set(err, ERROR_FORBIDDEN, "only responders may %s alerts (policy.responders)", verb);
 	if (note != NULL && strlen(note) > NOTE_BYTES_MAX)

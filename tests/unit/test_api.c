@@ -232,7 +232,7 @@ static void ack__twice_over_http__is_a_conflict_with_the_alerts_state(void **sta
 	assert_string_equal(json_text(json_get(asked.json, "alert"), "status"), "acked");
 	assert_non_null(strstr(json_text(asked.json, "detail"), "already acked by ops"));
 	forget(&asked);
-	expect_status(*state, "POST", "/v1/alerts/A1/explode", OPS, "", 400);
+	expect_status(*state, "POST", "/v1/alerts/A1/explode", OPS, "", 404);
 	expect_status(*state, "POST", "/v1/alerts/A1/note", OPS, "{\"note\":3}", 400);
 	expect_status(*state, "POST", "/v1/alerts/A1/note", OPS, "{}", 400);
 	expect_status(*state, "POST", "/v1/alerts/A1/note", OPS, "[]", 400);
