@@ -15,6 +15,7 @@
 #include "handlers/words.h"
 
 #define NEAR_MAX 2                  /* slips of the finger in a command's name */
+#define PREFIX_MIN 3                /* letters by which a name is known though more, or fewer, follow */
 #define SHOWN_UNITS 40              /* of a word that is no command */
 #define LATER_ANSWER_MAX (64 << 10) /* bytes */
 
@@ -57,6 +58,11 @@ const struct command *command_near(const char *name)
 		for (size_t j = 0; j < 2; j++) {
 			size_t distance =
 			    names[j] != NULL ? text_distance(lower, names[j]) : SIZE_MAX;
+
+			/* acknowledge and esc: one begins with the other */
+			if (names[j] != NULL && distance > 1 && strlen(lower) >= PREFIX_MIN &&
+			    (text_prefix(lower, names[j]) || text_prefix(names[j], lower)))
+				distance = 1;
 
 			if (distance < least && distance < strlen(names[j])) {
 				near = commands[i];
@@ -156,21 +162,44 @@ static bool answer_refusal(const struct error *err, struct buf *answer)
 	return true;
 }
 
+/* NAME without what ends a sentence: "ack!". The caller frees. */
+static char *without_stop(const char *name)
+{
+	size_t len = strlen(name);
+
+	while (len > 1 && strchr(".,;:!?", name[len - 1]) != NULL)
+		len--;
+	return xstrndup(name, len);
+}
+
+/* "/headsup ack" and "headsup ack" where "ack" is enough. */
+static bool is_our_name(const struct desk *desk, const char *word)
+{
+	const char *own = desk->config->slack.command;
+
+	return own != NULL && (strcasecmp(word, own) == 0 || strcasecmp(word, own + 1) == 0);
+}
+
 static bool run_words(struct desk *desk, const struct asked *asked, struct words *words,
     struct buf *answer, struct error *err)
 {
-	const char *name = words_next(words);
+	const char *word = words_next(words);
 	const struct command *command;
+	char *name;
 
-	if (name == NULL) {
+	if (word != NULL && is_our_name(desk, word))
+		word = words_next(words);
+	if (word == NULL) {
 		put_hello(answer);
 		return true;
 	}
+	name = without_stop(word);
 	command = command_find(name);
-	if (command == NULL) {
+	if (command == NULL)
 		put_unknown(name, answer);
+	free(name);
+	if (command == NULL)
 		return true;
-	}
 	return check_role(desk, asked, command, err) &&
 	       command->run(desk, asked, words, answer, err);
 }

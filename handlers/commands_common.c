@@ -37,6 +37,14 @@ static bool add_id(struct alert_ids *ids, int64_t id, struct error *err)
 	return true;
 }
 
+/* "A1." and "A1!": how a sentence ends is no part of an id. */
+static size_t id_length(const char *word, size_t len)
+{
+	while (len > 0 && strchr(".;:!?", word[len - 1]) != NULL)
+		len--;
+	return len;
+}
+
 /* A1, or A1,A2, with a comma at the end or without. IS_IDS: WORD is nothing else. */
 static bool read_ids(const char *word, struct alert_ids *ids, bool *is_ids, struct error *err)
 {
@@ -48,7 +56,8 @@ static bool read_ids(const char *word, struct alert_ids *ids, bool *is_ids, stru
 	while (*word != '\0') {
 		const size_t len = strcspn(word, ",");
 
-		snprintf(part, sizeof(part), "%.*s", len < sizeof(part) ? (int)len : 0, word);
+		snprintf(part, sizeof(part), "%.*s",
+		    len < sizeof(part) ? (int)id_length(word, len) : 0, word);
 		if (!id_parse(part, 'A', &id)) {
 			*ids = before;
 			*is_ids = false;
@@ -136,6 +145,56 @@ const char *command_reason(struct words *words)
 	/* REST is the end of words->text: its last quote may go. */
 	words->text[(size_t)(rest - words->text) + len - 1] = '\0';
 	return rest + 1;
+}
+
+static bool has_operator(const char *word)
+{
+	return strpbrk(word, "=~") != NULL;
+}
+
+bool command_is_match(const char *word)
+{
+	return has_operator(word) || strchr(word, '@') != NULL;
+}
+
+/* The logins of a person: @alice, <@U0ALICE>, alice@example.com. */
+static char *person_match(const struct desk *desk, const char *word, struct error *err)
+{
+	const size_t skip = strspn(word, "<@");
+	char *name = xstrndup(word + skip, strcspn(word + skip, ">|"));
+	const struct person_config *person = config_person(desk->config, name);
+	struct match *match = NULL;
+	char *text = NULL;
+
+	if (person != NULL && person->login_count > 0)
+		match = match_actor(person->logins, person->login_count);
+	if (match != NULL)
+		text = xstrdup(match->source);
+	else
+		error_set(err, ERROR_USAGE,
+		    "the login names of %.*s are not known here; try actor=LOGIN",
+		    command_shown(word), word);
+	match_free(match);
+	free(name);
+	return text;
+}
+
+char *command_match(
+    const struct desk *desk, const struct words *words, size_t index, struct error *err)
+{
+	static const char actor[] = "actor=";
+	const char *word = words->word[index];
+
+	if (!has_operator(word))
+		return person_match(desk, word, err);
+	/* No login begins with an @: whoever writes one means the person. */
+	if (strncasecmp(word, actor, sizeof(actor) - 1) == 0) {
+		const char *value = word + sizeof(actor) - 1;
+
+		if ((value[0] == '@' || strncmp(value, "<@", 2) == 0) && strchr(value, ',') == NULL)
+			return person_match(desk, value, err);
+	}
+	return words_match(words, index);
 }
 
 const char *command_zone(const struct asked *asked)

@@ -34,6 +34,13 @@ bool command_announcement(
 bool command_is_over(struct words *words, const struct command *command, struct error *err);
 /* The rest of the line, without a leading `because` and quotes around the whole; "" for none. Borrowed from WORDS. */
 const char *command_reason(struct words *words);
+/* Is WORD a MATCH by its looks: field=value and such, or a bare person? */
+bool command_is_match(const char *word);
+/*
+ * The word at INDEX as match_parse() wants it. A bare person (@alice, <@U0ALICE>, alice@example.com) and actor=@alice mean any of
+ * their logins. NULL, ERROR_USAGE: nobody is known by that name, or has logins. The caller frees.
+ */
+char *command_match(const struct desk *desk, const struct words *words, size_t index, struct error *err);
 /* One or two words that are a time in the asker's zone. ERROR_WAIT: the zone is not known, and the time needs one. */
 bool command_time(const struct desk *desk, const struct asked *asked, struct words *words,
     int64_t *at, struct error *err);

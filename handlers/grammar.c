@@ -9,6 +9,7 @@
 #include "config/base/text.h"
 
 #define ID_DIGITS_MAX 18 /* so that it fits into an int64_t */
+#define WORDS_ROOM 16    /* words, to begin with */
 #define EXCERPT_UNITS 60 /* of what was typed, in a refusal */
 
 static bool is_blank(char c)
@@ -54,18 +55,19 @@ static bool read_word(const char *text, size_t *at, bool with_quotes, struct buf
 
 static void add_word(struct words *words, const char *word, size_t begin, size_t end)
 {
-	const size_t count = words->count + 1;
-
-	words->word = xreallocarray(words->word, count, sizeof(*words->word));
-	words->offset = xreallocarray(words->offset, count, sizeof(*words->offset));
-	words->length = xreallocarray(words->length, count, sizeof(*words->length));
+	if (words->count == words->room) {
+		words->room = words->room == 0 ? WORDS_ROOM : 2 * words->room;
+		words->word = xreallocarray(words->word, words->room, sizeof(*words->word));
+		words->offset = xreallocarray(words->offset, words->room, sizeof(*words->offset));
+		words->length = xreallocarray(words->length, words->room, sizeof(*words->length));
+	}
 	words->word[words->count] = xstrdup(word);
 	words->offset[words->count] = begin;
 	words->length[words->count] = end - begin;
-	words->count = count;
+	words->count++;
 }
 
-static bool split(struct words *words, struct buf *word, struct error *err)
+static void split(struct words *words, struct buf *word)
 {
 	const char *text = words->text;
 	bool with_quotes = true;
@@ -75,17 +77,15 @@ static bool split(struct words *words, struct buf *word, struct error *err)
 		while (is_blank(text[at]))
 			at++;
 		if (text[at] == '\0')
-			return true;
-		if (words->count == COMMAND_WORDS_MAX)
-			return error_set(err, ERROR_USAGE,
-			    "that is more than %d words; try a shorter one", COMMAND_WORDS_MAX);
+			return;
 		begin = at;
 		buf_reset(word);
-		if (!read_word(text, &at, with_quotes, word))
-			return error_set(err, ERROR_USAGE,
-			    "a quote is opened and never closed: %.*s",
-			    (int)utf16_prefix(text + begin, strlen(text + begin), EXCERPT_UNITS),
-			    text + begin);
+		if (!read_word(text, &at, with_quotes, word)) {
+			words->is_open = true;
+			words->open_at = at = begin;
+			with_quotes = false;
+			continue;
+		}
 		add_word(words, buf_text(word), begin, at);
 		if (words->count > 1 && strcasecmp(buf_text(word), "because") == 0)
 			with_quotes = false;
@@ -95,7 +95,6 @@ static bool split(struct words *words, struct buf *word, struct error *err)
 bool words_split(const char *plain, struct words *words, struct error *err)
 {
 	struct buf word;
-	bool ok;
 
 	memset(words, 0, sizeof(*words));
 	if (strlen(plain) > COMMAND_TEXT_MAX)
@@ -103,11 +102,17 @@ bool words_split(const char *plain, struct words *words, struct error *err)
 		    "that is longer than %d bytes; try a shorter one", COMMAND_TEXT_MAX);
 	words->text = xstrdup(plain);
 	buf_init(&word, COMMAND_TEXT_MAX);
-	ok = split(words, &word, err);
+	split(words, &word);
 	buf_fini(&word);
-	if (!ok)
-		words_fini(words);
-	return ok;
+	return true;
+}
+
+bool words_closed(const struct words *words, struct error *err)
+{
+	const char *from = words->is_open ? words->text + words->open_at : NULL;
+
+	return from == NULL || error_set(err, ERROR_USAGE, "a quote is opened and never closed: %.*s",
+				   (int)utf16_prefix(from, strlen(from), EXCERPT_UNITS), from);
 }
 
 void words_fini(struct words *words)

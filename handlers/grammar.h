@@ -13,22 +13,26 @@
 #include "config/base/error.h"
 
 #define COMMAND_TEXT_MAX 8192 /* bytes, after Slack's rewriting is undone */
-#define COMMAND_WORDS_MAX 512
 
 struct words {
 	char **word;      /* quotes removed */
 	size_t *offset;   /* where it begins in TEXT: for the rest of a line (because …, a note) */
 	size_t *length;   /* bytes of TEXT that it took, quotes counted */
 	size_t count, at; /* at: the next to be read */
+	size_t room;
 	char *text;       /* the whole, plain */
+	bool is_open;     /* a quote was opened and never closed: it and what follows it is taken as typed */
+	size_t open_at;   /* where in TEXT */
 };
 /*
  * Splits at blanks. A double or single quote opens a quoted part where a word or a value begins (after = ~ or a comma), so that
  * don't and 5" need none; \" and \\ stand for themselves inside. After the word `because` quotes are only characters: reasons
- * are free text. ERROR_USAGE: an open quote, too long, too many words.
+ * are free text. ERROR_USAGE: too long.
  */
 bool words_split(const char *plain, struct words *words, struct error *err);
 void words_fini(struct words *words);
+/* ERROR_USAGE: a quote was opened and never closed, so that nobody knows where a value ends. */
+bool words_closed(const struct words *words, struct error *err);
 const char *words_next(struct words *words); /* NULL at the end */
 const char *words_peek(const struct words *words);
 /* All from the next word to the end, as typed (quotes kept), trimmed; words->at moves to the end. Borrowed. */

@@ -57,14 +57,17 @@ static bool read_filters(
 		} else if (alert_status_parse(word, &status)) {
 			listing->query.status = (int)status;
 			words_next(words);
-		} else if (strpbrk(word, "=~") == NULL) {
+		} else if (!command_is_match(word)) {
 			return error_set(err, ERROR_USAGE,
 			    "alerts takes a status, matches and last 24h; try: %s",
 			    alerts_command.example);
 		} else if (*count == MATCH_MAX) {
 			return error_set(err, ERROR_USAGE, "at most %d matches", MATCH_MAX);
 		} else {
-			match[(*count)++] = words_match(words, words->at);
+			match[*count] = command_match(listing->desk, words, words->at, err);
+			if (match[*count] == NULL)
+				return false;
+			++*count;
 			words_next(words);
 		}
 	}
@@ -123,7 +126,7 @@ static bool alerts_run(struct desk *desk, const struct asked *asked, struct word
 
 	buf_init(&lines, answer->max);
 	listing.lines = &lines;
-	ok = read_filters(&listing, words, match, &count, err) &&
+	ok = words_closed(words, err) && read_filters(&listing, words, match, &count, err) &&
 	     matches_parse(match, count, &listing.matches, err) &&
 	     list_alerts(desk, &listing, answer, err);
 	matches_fini(&listing.matches);

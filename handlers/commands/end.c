@@ -7,10 +7,14 @@ static bool end_run(struct desk *desk, const struct asked *asked, struct words *
     struct buf *answer, struct error *err)
 {
 	struct announcement *now;
-	int64_t id;
+	int64_t id, other;
 
-	if (!command_announcement(words, &end_command, &id, err) ||
-	    !announcement_end(desk, &asked->actor, id, command_reason(words), &now, err))
+	if (!command_announcement(words, &end_command, &id, err))
+		return false;
+	if (id_parse(words_peek(words), 'H', &other))
+		return error_set(
+		    err, ERROR_USAGE, "one announcement at a time; try: end H%" PRId64, id);
+	if (!announcement_end(desk, &asked->actor, id, command_reason(words), &now, err))
 		return false;
 	buf_printf(answer,
 	    "*H%" PRId64 "* is over: matched %" PRId64 " of %" PRId64 ", %" PRId64 " near miss%s.",

@@ -99,39 +99,6 @@ static const struct keyword *keyword_find(const char *word)
 
 /* ---- matches -------------------------------------------------------------------------------------------- */
 
-static bool has_operator(const char *word)
-{
-	return strpbrk(word, "=~") != NULL;
-}
-
-/* @alice, <@U0ALICE>, alice@example.com */
-static bool is_person(const char *word)
-{
-	return strchr(word, '@') != NULL && !has_operator(word);
-}
-
-/* A bare person means that `actor` is one of their logins. NULL: nobody is known by that name, or has logins. The caller frees. */
-static char *person_match(const struct reading *reading, const char *word, struct error *err)
-{
-	const size_t skip = strspn(word, "<@");
-	char *name = xstrndup(word + skip, strcspn(word + skip, ">|"));
-	const struct person_config *person = config_person(reading->desk->config, name);
-	struct match *match = NULL;
-	char *text = NULL;
-
-	if (person != NULL && person->login_count > 0)
-		match = match_actor(person->logins, person->login_count);
-	if (match != NULL)
-		text = xstrdup(match->source);
-	else
-		error_set(err, ERROR_USAGE,
-		    "the login names of %.*s are not known here; try actor=LOGIN", command_shown(word),
-		    word);
-	match_free(match);
-	free(name);
-	return text;
-}
-
 static bool refuse_word(const char *word, struct error *err)
 {
 	int64_t seconds;
@@ -173,12 +140,12 @@ static bool read_match(struct reading *reading, struct error *err)
 	if (reading->request.match_count == MATCH_MAX)
 		return error_set(
 		    err, ERROR_USAGE, "at most %d matches in one announcement", MATCH_MAX);
-	if (!is_person(word) && !has_operator(word))
+	if (!command_is_match(word))
 		return refuse_word(word, err);
 	if (keyword != NULL)
 		return error_set(err, ERROR_USAGE, "\"%.*s\" would be a label of that name; try %s",
 		    command_shown(word), word, keyword->example);
-	text = is_person(word) ? person_match(reading, word, err) : words_match(words, at);
+	text = command_match(reading->desk, words, at, err);
 	if (text == NULL)
 		return false;
 	reading->match[reading->request.match_count++] = text;
@@ -290,7 +257,7 @@ static bool expect_run(struct desk *desk, const struct asked *asked, struct word
 	bool ok;
 
 	reading.request.channel = asked->is_direct ? NULL : asked->channel;
-	ok = read_all(&reading, err) && announce_it(desk, &reading, answer, err);
+	ok = words_closed(words, err) && read_all(&reading, err) && announce_it(desk, &reading, answer, err);
 	for (size_t i = 0; i < reading.request.match_count; i++)
 		free(reading.match[i]);
 	return ok;

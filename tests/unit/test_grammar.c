@@ -53,35 +53,66 @@ static void words__of_every_shape__are_split_at_blanks(void **state)
 	}
 }
 
-static void words__that_cannot_be_read__are_refused(void **state)
+static void words__too_long__are_refused(void **state)
 {
-	char *many = xcalloc(2 * COMMAND_WORDS_MAX + 3, 1),
-	     *longer = xcalloc(COMMAND_TEXT_MAX + 2, 1);
-	const struct {
+	char *longer = xcalloc(COMMAND_TEXT_MAX + 2, 1);
+	struct error err;
+	struct words words;
+
+	(void)state;
+	memset(longer, 'a', COMMAND_TEXT_MAX + 1);
+	assert_false(words_split(longer, &words, &err));
+	assert_int_equal(err.kind, ERROR_USAGE);
+	assert_string_equal(err.text, "that is longer than 8192 bytes; try a shorter one");
+	assert_int_equal(words.count, 0);
+	free(longer);
+}
+
+static void words__as_many_as_there_is_room_for__are_all_read(void **state)
+{
+	char *many = xcalloc(COMMAND_TEXT_MAX + 1, 1);
+	struct words words;
+
+	(void)state;
+	for (size_t i = 0; i < COMMAND_TEXT_MAX / 2; i++)
+		memcpy(many + 2 * i, "a ", 2);
+	assert_true(words_split(many, &words, NULL));
+	assert_int_equal(words.count, COMMAND_TEXT_MAX / 2);
+	words_fini(&words);
+	free(many);
+}
+
+/* Free text may have it; what reads matches asks words_closed(). */
+static void quote__opened_and_never_closed__is_told_and_taken_as_typed(void **state)
+{
+	static const struct {
 		const char *text, *said;
+		size_t read;
+		const char *rest;
 	} cases[] = {
-	    {"expect rule=\"SSH login", "a quote is opened and never closed: rule=\"SSH login"},
-	    {"expect 'rule", "a quote is opened and never closed: 'rule"},
-	    {"expect rule=\"a\\\"", "a quote is opened and never closed: rule=\"a\\\""},
-	    {many, "that is more than 512 words; try a shorter one"},
-	    {longer, "that is longer than 8192 bytes; try a shorter one"},
+	    {"expect rule=\"SSH login", "a quote is opened and never closed: rule=\"SSH login", 1,
+		"rule=\"SSH login"},
+	    {"expect 'rule", "a quote is opened and never closed: 'rule", 1, "'rule"},
+	    {"expect rule=\"a\\\"", "a quote is opened and never closed: rule=\"a\\\"", 1,
+		"rule=\"a\\\""},
+	    {"note A1 he said \"hello there", "a quote is opened and never closed: \"hello there",
+		2, "he said \"hello there"},
 	};
 
 	(void)state;
-	for (size_t i = 0; i <= COMMAND_WORDS_MAX; i++)
-		memcpy(many + 2 * i, "a ", 2);
-	memset(longer, 'a', COMMAND_TEXT_MAX + 1);
 	for (size_t i = 0; i < LENGTH(cases); i++) {
 		struct error err;
 		struct words words;
 
-		assert_false(words_split(cases[i].text, &words, &err));
+		assert_true(words_split(cases[i].text, &words, NULL));
+		assert_false(words_closed(&words, &err));
 		assert_int_equal(err.kind, ERROR_USAGE);
 		assert_string_equal(err.text, cases[i].said);
-		assert_int_equal(words.count, 0);
+		for (size_t j = 0; j < cases[i].read; j++)
+			words_next(&words);
+		assert_string_equal(words_rest(&words), cases[i].rest);
+		words_fini(&words);
 	}
-	free(many);
-	free(longer);
 }
 
 static void rest__of_a_line__is_as_it_was_typed(void **state)
@@ -190,7 +221,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(words__of_every_shape__are_split_at_blanks),
-	    cmocka_unit_test(words__that_cannot_be_read__are_refused),
+	    cmocka_unit_test(words__too_long__are_refused),
+	    cmocka_unit_test(words__as_many_as_there_is_room_for__are_all_read),
+	    cmocka_unit_test(quote__opened_and_never_closed__is_told_and_taken_as_typed),
 	    cmocka_unit_test(rest__of_a_line__is_as_it_was_typed),
 	    cmocka_unit_test(match__with_quotes__keeps_them_for_the_matcher),
 	    cmocka_unit_test(take__of_a_keyword__ignores_its_case),
