@@ -59,10 +59,24 @@ static bool is_text(const cJSON *object, const char *name, const char *text)
 	return value != NULL && strcmp(value, text) == 0;
 }
 
-/* Is it of another workspace? Where either side does not say, it is ours. */
-static bool is_foreign(const struct slack_self *self, const char *team)
+/* Does one app serve many workspaces, as on Enterprise Grid? Then ours is only one of them. */
+static bool is_of_organisation(const cJSON *payload)
 {
-	return self->team_id[0] != '\0' && team != NULL && strcmp(self->team_id, team) != 0;
+	return json_true(payload, "is_enterprise_install") || cJSON_IsObject(json_get(payload, "enterprise")) ||
+	       get_id(payload, "enterprise_id") != NULL;
+}
+
+/*
+ * Is who did it, of TEAM, a guest of a shared channel, who belongs to another workspace? The payload's own team_id tells nothing:
+ * in a shared channel it may be any of those that share it. Where either side does not say, they are ours.
+ */
+static bool is_outsider(const struct slack_self *self, const cJSON *payload, const char *team)
+{
+	if (team == NULL || team[0] != 'T' || self->team_id[0] != 'T' || is_of_organisation(payload) ||
+	    strcmp(self->team_id, team) == 0)
+		return false;
+	log_info("slack: what somebody of another workspace did is ignored team=%s", team);
+	return true;
 }
 
 /* Did this come before? KIND and PARTS (NULL parts are nothing) are the key. Nothing known of it: never. */
@@ -105,8 +119,7 @@ static cJSON *ephemeral(const char *text)
 	return message;
 }
 
-static bool on_slash_command(struct desk *desk, const struct slack_self *self, const cJSON *payload, cJSON **answer,
-    struct error *err)
+static bool on_slash_command(struct desk *desk, const cJSON *payload, cJSON **answer, struct error *err)
 {
 	const char *user = get_id(payload, "user_id"), *channel = get_id(payload, "channel_id");
 	const char *text = json_text(payload, "text"), *trigger = json_text(payload, "trigger_id");
@@ -119,8 +132,8 @@ static bool on_slash_command(struct desk *desk, const struct slack_self *self, c
 	bool again, ok;
 	struct buf said;
 
-	if (user == NULL || is_foreign(self, get_id(payload, "team_id")) ||
-	    !is_text(payload, "command", desk->config->slack.command))
+	/* Who belongs to another workspace has that one's commands, not ours: no outsider gets here. */
+	if (user == NULL || !is_text(payload, "command", desk->config->slack.command))
 		return true;
 	if (!seen(desk, "command", trigger != NULL ? trigger : asked.response_url, NULL, &again, err))
 		return false;
@@ -234,7 +247,7 @@ static bool on_event(struct desk *desk, const struct slack_self *self, const cJS
 	if (!cJSON_IsObject(event) && is_text(payload, "type", "message"))
 		event = payload; /* RTM knows no envelope */
 	text = json_text(event, "text");
-	if (text == NULL || !is_typed(self, event) || is_foreign(self, get_id(payload, "team_id")))
+	if (text == NULL || !is_typed(self, event) || is_outsider(self, payload, get_id(event, "user_team")))
 		return true;
 	is_direct = is_direct_message(event);
 	words = after_mention(self, text);
@@ -416,6 +429,23 @@ static const struct button *button_find(const cJSON *action)
 	return NULL;
 }
 
+/* What the pressed message is about; for a press that does not say it itself. */
+static bool find_subject(struct desk *desk, const cJSON *payload, char letter, struct press *press)
+{
+	const char *ts = get_ts(json_get(payload, "container"), "message_ts");
+	struct post post;
+	bool ok;
+
+	if (ts == NULL)
+		ts = get_ts(json_get(payload, "message"), "ts");
+	if (ts == NULL || press->channel == NULL || !storage_post_by_ts(desk->storage, press->channel, ts, &post))
+		return false;
+	press->what = "";
+	ok = id_parse(post.subject, letter, &press->id);
+	post_fini(&post);
+	return ok;
+}
+
 static bool on_action(struct desk *desk, const cJSON *payload, const cJSON *action, struct press *press, struct error *err)
 {
 	const struct button *button = button_find(action);
@@ -424,7 +454,8 @@ static bool on_action(struct desk *desk, const cJSON *payload, const cJSON *acti
 	const char *trigger = json_text(payload, "trigger_id"), *at = get_ts(action, "action_ts");
 	bool again;
 
-	if (button == NULL || !parse_value(value, button->letter, press))
+	if (button == NULL || (value != NULL ? !parse_value(value, button->letter, press) :
+						   !find_subject(desk, payload, button->letter, press)))
 		return true;
 	/* One trigger is one press; where there is none, a moment is. */
 	if (!seen(desk, "press", trigger != NULL ? trigger : at, trigger != NULL ? button->action : press->actor.who, &again, err))
@@ -449,7 +480,7 @@ static bool on_interaction(struct desk *desk, const struct slack_self *self, con
 	size_t count = 0;
 
 	if (!is_text(payload, "type", "block_actions") || press.actor.who == NULL || !cJSON_IsArray(actions) ||
-	    is_foreign(self, get_id_within(payload, "team")))
+	    is_outsider(self, payload, get_id(json_get(payload, "user"), "team_id")))
 		return true;
 	if (press.thread_ts == NULL)
 		press.thread_ts = get_ts(message, "thread_ts");
@@ -474,7 +505,7 @@ bool slack_in(struct desk *desk, const struct slack_self *self, const char *type
 	if (strcmp(type, "events_api") == 0)
 		return on_event(desk, self, payload, err);
 	if (strcmp(type, "slash_commands") == 0)
-		return on_slash_command(desk, self, payload, answer, err);
+		return on_slash_command(desk, payload, answer, err);
 	if (strcmp(type, "interactive") == 0)
 		return on_interaction(desk, self, payload, err);
 	return true;
