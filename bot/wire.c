@@ -9,6 +9,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
+#include <dlfcn.h>
+#include <link.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -709,6 +711,18 @@ fail:
 	return false;
 }
 
+/* libwebsockets unloads its libuv plugin with its context, while libuv still has to call into it: it is kept loaded. */
+static int pin_plugin(struct dl_phdr_info *info, size_t size, void *ctx)
+{
+	(void)size;
+	(void)ctx;
+	if (info->dlpi_name == NULL || strstr(info->dlpi_name, "libwebsockets-evlib") == NULL)
+		return 0;
+	if (dlopen(info->dlpi_name, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE) == NULL)
+		log_warn("libwebsockets' plugin is not kept loaded: %s", dlerror());
+	return 1;
+}
+
 struct wires *wires_new(struct loop *loop, const struct config *config, struct error *err)
 {
 	struct wires *wires = xcalloc(1, sizeof(*wires));
@@ -732,6 +746,7 @@ struct wires *wires_new(struct loop *loop, const struct config *config, struct e
 		error_set(err, ERROR_IO, "libwebsockets cannot be set up: is its libuv plugin (libwebsockets-evlib-uv) installed?");
 		goto fail;
 	}
+	dl_iterate_phdr(pin_plugin, NULL);
 	if (!wires_reload(wires, config, err))
 		goto fail;
 	return wires;
@@ -744,6 +759,8 @@ static void on_farewell_closed(uv_handle_t *handle)
 {
 	struct wires *wires = handle->data;
 
+	if (wires->context != NULL)
+		lws_context_destroy(wires->context);
 	for (size_t i = 0; i < wires->count; i++)
 		surroundings_free(wires->all[i]);
 	free(wires->all);
@@ -757,8 +774,6 @@ static void on_farewell(uv_idle_t *idle)
 
 	if (wires->context != NULL && wires->turns_left-- > 0)
 		return;
-	if (wires->context != NULL)
-		lws_context_destroy(wires->context);
 	uv_close((uv_handle_t *)idle, on_farewell_closed);
 }
 
