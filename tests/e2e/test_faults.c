@@ -353,7 +353,15 @@ static void reload__with_a_mistake__keeps_the_old_configuration(void **state)
 	world_until(w, world_count(w, ALERTS, "goes on as before") == 1);
 	world_config(w, &(struct world_options){.routes = "  - {channel: \"#general\"}\n"});
 	world_hup(w);
-	world_until(w, (send_titled(w, "goes elsewhere"), world_count(w, "#general", "goes elsewhere") > 0));
+	/* Each is an alert of its own: one that came too early stands where it was routed then. */
+	for (int i = 0; world_count(w, "#general", "goes elsewhere") == 0; i++) {
+		char title[64];
+
+		assert_true(i < 2000);
+		snprintf(title, sizeof(title), "goes elsewhere %d", i);
+		send_titled(w, title);
+		world_pause();
+	}
 }
 
 static void everything__over_tls__works_the_same(void **state)
