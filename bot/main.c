@@ -21,12 +21,32 @@ static int cmd_help(int argc, char **argv);
 static int cmd_version(int argc, char **argv);
 
 static const struct command_line commands[] = {
-    {"serve",   "[--config FILE]",                "runs the daemon in the foreground",                   cmd_serve},
-    {"check",   "[--config FILE]",                "says every mistake of the configuration",             cmd_check},
-    {"format",  "FORMAT SAMPLE",                  "shows what a source format makes of a payload",       cmd_format},
-    {"audit",   "verify|export [--config FILE]",  "proves that the audit log is whole; prints it",       cmd_audit},
-    {"help",    "[COMMAND]",                      "this page; with a command: its own",                  cmd_help},
-    {"version", "",                               "says which version this is",                          cmd_version},
+    {"serve",    "[--config FILE]",               "runs the daemon in the foreground",                 cmd_serve},
+    {"check",    "[--config FILE]",               "says every mistake of the configuration",           cmd_check},
+    {"format",   "FORMAT SAMPLE",                 "shows what a source format makes of a payload",     cmd_format},
+    {"audit",    "verify|export [--config FILE]", "proves that the audit log is whole; prints it",     cmd_audit},
+    {"expect",   "MATCH... --because TEXT [--for 30m] [--max N] [--from TIME] [--until TIME] [--author WHO] [--key KEY] [--dry]",
+     "announces, and prints H17",                                                                      cmd_expect},
+    {"during",   "MATCH... --because TEXT [--for 2h] [--max N] [--author WHO] [--wait 10m] [--anyway] [--strict] -- COMMAND ...",
+     "announces for as long as a command runs",                                                        cmd_during},
+    {"end",      "H17 [--because TEXT]",          "ends an announcement",                              cmd_end},
+    {"cancel",   "H17",                           "takes back one that has not begun",                 cmd_cancel},
+    {"extend",   "H17 30m",                       "makes one last longer",                             cmd_extend},
+    {"list",     "[--status active|scheduled|pending|ended|cancelled] [--limit N]",
+     "lists announcements",                                                                            cmd_list},
+    {"alerts",   "[MATCH...] [--status open|acked|resolved|expected|claimed] [--since 24h] [--limit N]",
+     "lists alerts",                                                                                   cmd_alerts},
+    {"show",     "A1042|H17",                     "shows one alert or announcement",                   cmd_show},
+    {"ack",      "A1042... [NOTE]",               "tells everyone that you have it",                   cmd_act},
+    {"resolve",  "A1042... [--because TEXT]",     "says that it is over",                              cmd_act},
+    {"escalate", "A1042 [--to WHOM] [--because TEXT]", "pages",                                        cmd_act},
+    {"note",     "A1042 TEXT",                    "adds to the timeline, the thread and PagerDuty",    cmd_act},
+    {"send",     "FILE|- [--source NAME], or --test [ROUTE] [MATCH...]",
+     "sends alerts, or a test alert through a route",                                                  cmd_send},
+    {"outbox",   "[retry|drop ID] [--status waiting]",
+     "lists words that wait for a person; sends them again, or drops them",                            cmd_outbox},
+    {"help",     "[COMMAND]",                     "this page; with a command: its own",                cmd_help},
+    {"version",  "",                              "says which version this is",                        cmd_version},
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
@@ -72,8 +92,11 @@ static int overview(FILE *out, int status)
 {
 	fprintf(out, "headsup - say it before you do it: ChatOps for security alerts\n\nusage: headsup COMMAND ...\n\n");
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		fprintf(out, "  %-8s%-32s%s\n", commands[i].name, commands[i].usage, commands[i].help);
-	fprintf(out, "\nThe configuration is --config FILE, else HEADSUP_CONFIG, else /etc/headsup/headsup.yaml.\n"
+		fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].help);
+	fprintf(out, "\n`headsup help COMMAND` shows its form.\n\n"
+	             "serve, check and audit read --config FILE, else HEADSUP_CONFIG, else /etc/headsup/headsup.yaml.\n"
+	             "From expect to outbox they ask the headsup at HEADSUP_URL (http://127.0.0.1:8080), with HEADSUP_TOKEN;\n"
+	             "each takes --json, and --ca-file FILE for a certificate authority of your own.\n"
 	             "Exit status: 0 done, 1 failed, 2 usage, 3 refused by policy, 4 waits for approval.\n");
 	return status;
 }

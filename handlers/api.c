@@ -362,6 +362,7 @@ static const struct endpoint {
     {"GET",  "/v1/audit",              MAY_READ,     false, API_BODY_MAX,        api_audit},
     {"GET",  "/v1/outbox",             MAY_READ,     false, API_BODY_MAX,        api_outbox_list},
     {"POST", "/v1/outbox/{}/{}",       MAY_ACT,      false, API_BODY_MAX,        api_outbox_act},
+    {"POST", "/v1/test",               MAY_SEND,     false, API_BODY_MAX,        api_test},
 };
 
 #define PART_MAX 128 /* bytes of one part of a path */

@@ -60,5 +60,7 @@ void api_announcements_act(struct call *call);
 void api_audit(struct call *call);
 void api_outbox_list(struct call *call);
 void api_outbox_act(struct call *call);
+/* api_test.c */
+void api_test(struct call *call);
 
 #endif
