@@ -17,7 +17,7 @@
 
 static int usage(void)
 {
-	fputs("usage: headsup format FORMAT SAMPLE\n"
+	fputs("usage: headsup format [--header 'NAME: VALUE']... FORMAT SAMPLE\n"
 	      "FORMAT is a name or a path (./mine.yaml), SAMPLE a file, - is standard input. Built "
 	      "in:",
 	    stderr);
@@ -142,15 +142,36 @@ static bool print_result(
 	return bad == 0;
 }
 
+/* 'NAME: VALUE', cut in place; false when it is none. */
+static bool read_header(char *text, struct format_header *header)
+{
+	char *colon = strchr(text, ':');
+
+	if (colon == NULL || colon == text)
+		return false;
+	*colon = '\0';
+	header->name = text;
+	header->value = colon + 1 + strspn(colon + 1, " \t");
+	return true;
+}
+
 int cmd_format(int argc, char **argv)
 {
+	struct format_header headers[HEADERS_MAX];
+	struct format_input input = {.headers = headers, .may_name_source = true};
 	struct format_result result;
 	struct format *format;
 	struct error err = {0};
-	size_t len;
 	char *text;
 	bool good;
 
+	while (argc > 2 && strcmp(argv[1], "--header") == 0) {
+		if (input.header_count == HEADERS_MAX ||
+		    !read_header(argv[2], &headers[input.header_count++]))
+			return usage();
+		argc -= 2;
+		argv += 2;
+	}
 	if (argc != 3 || (argv[1][0] == '-' && argv[1][1] != '\0') || argv[1][0] == '\0')
 		return usage();
 	format = format_open(argv[1], "", &err);
@@ -158,13 +179,15 @@ int cmd_format(int argc, char **argv)
 		fprintf(stderr, "%s\n", err.text);
 		return err.kind == ERROR_NOT_FOUND ? 2 : 1;
 	}
-	text = read_sample(argv[2], &len);
+	text = read_sample(argv[2], &input.len);
 	if (text == NULL) {
 		format_free(format);
 		return 1;
 	}
-	good = format_read(
-	    format, text, len, format_name(format), true, (int64_t)time(NULL), &result, &err);
+	input.body = text;
+	input.source = format_name(format);
+	input.now = (int64_t)time(NULL);
+	good = format_read_input(format, &input, &result, &err);
 	if (good)
 		good = print_result(format, argv[2], &result);
 	else

@@ -60,10 +60,21 @@ static void read_layer_into(struct check *check, const struct yaml_node *node, v
 	read_layer_at(check, node, into);
 }
 
+static void read_layer_each(struct check *check, const struct yaml_node *node, void *into)
+{
+	((struct layer *)into)->kind = LAYER_EACH;
+	read_layer_at(check, node, into);
+}
+
 static void read_layer_json(struct check *check, const struct yaml_node *node, void *into)
 {
-	((struct layer *)into)->is_json = true;
+	((struct layer *)into)->kind = LAYER_JSON;
 	read_layer_at(check, node, into);
+}
+
+static void read_layer_as(struct check *check, const struct yaml_node *node, void *into)
+{
+	((struct layer *)into)->as = read_plain_text(check, node, "as");
 }
 
 static void read_layer_when(struct check *check, const struct yaml_node *node, void *into)
@@ -75,7 +86,10 @@ static void read_layer(struct check *check, const struct yaml_node *node, void *
 {
 	static const struct key keys[] = {
 	    {"into", KEY_NODE, .read = read_layer_into},
+	    {"each", KEY_NODE, .read = read_layer_each},
 	    {"json", KEY_NODE, .read = read_layer_json},
+	    {"as", KEY_NODE, .read = read_layer_as},
+	    {"base64", KEY_FLAG, .offset = offsetof(struct layer, is_base64)},
 	    {"when", KEY_NODE, .read = read_layer_when},
 	    {0},
 	};
@@ -91,9 +105,15 @@ static void read_layer(struct check *check, const struct yaml_node *node, void *
 	    xreallocarray(format->layers, format->layer_count + 1, sizeof(*format->layers));
 	layer = &format->layers[format->layer_count++];
 	*layer = (struct layer){0};
-	if (check_section(check, node, "a layer", keys, layer) &&
-	    !yaml_get(node, "into") == !yaml_get(node, "json"))
-		yaml_mistake(check->yaml, node, "a layer is {into: POINTER} or {json: POINTER}");
+	if (!check_section(check, node, "a layer", keys, layer))
+		return;
+	if ((yaml_get(node, "into") != NULL) + (yaml_get(node, "each") != NULL) +
+		(yaml_get(node, "json") != NULL) !=
+	    1)
+		yaml_mistake(check->yaml, node,
+		    "a layer is {into: POINTER}, {each: POINTERS} or {json: POINTER}");
+	else if ((layer->as != NULL || layer->is_base64) && layer->kind != LAYER_JSON)
+		yaml_mistake(check->yaml, node, "as and base64 belong to {json: POINTER}");
 }
 
 static void read_unwrap(struct check *check, const struct yaml_node *node, void *into)
@@ -133,17 +153,144 @@ static void read_known(struct check *check, const struct yaml_node *node, void *
 	check_list(check, node, "known", read_known_one, into);
 }
 
+static size_t count_texts(char *const *list)
+{
+	size_t count = 0;
+
+	while (list != NULL && list[count] != NULL)
+		count++;
+	return count;
+}
+
 static void read_absent(struct check *check, const struct yaml_node *node, void *into)
 {
 	struct format *format = into;
-	size_t count = 0, prose = 0;
+	size_t count = count_texts(format->absent.words);
+	size_t prose = count_texts(format->absent_prose.words);
 
-	while (format->absent != NULL && format->absent[count] != NULL)
-		count++;
-	while (format->absent_prose != NULL && format->absent_prose[prose] != NULL)
-		prose++;
-	read_texts(check, node, "absent", &format->absent, &count);
-	read_texts(check, node, "absent", &format->absent_prose, &prose);
+	read_texts(check, node, "absent", &format->absent.words, &count);
+	read_texts(check, node, "absent", &format->absent_prose.words, &prose);
+}
+
+static void read_absent_like(struct check *check, const struct yaml_node *node, void *into)
+{
+	struct format *format = into;
+
+	format->absent_like = format_regex_new(check, node);
+	format->absent.like = format->absent_prose.like = format->absent_like;
+}
+
+/* ---- wrap, secrets, read_as ----------------------------------------------------------------------------- */
+
+static void read_wrap_as(struct check *check, const struct yaml_node *node, void *into)
+{
+	((struct wrap *)into)->as = read_plain_text(check, node, "as");
+}
+
+static void read_wrap_headers(struct check *check, const struct yaml_node *node, void *into)
+{
+	((struct wrap *)into)->headers = read_plain_text(check, node, "headers");
+}
+
+static void read_wrap_when(struct check *check, const struct yaml_node *node, void *into)
+{
+	read_conditions(check, node, &((struct wrap *)into)->when);
+}
+
+static void read_wrap(struct check *check, const struct yaml_node *node, void *into)
+{
+	static const struct key keys[] = {
+	    {"as", KEY_NODE, .read = read_wrap_as, .is_required = true},
+	    {"headers", KEY_NODE, .read = read_wrap_headers},
+	    {"when", KEY_NODE, .read = read_wrap_when, .is_required = true},
+	    {0},
+	};
+
+	check_section(check, node, "wrap", keys, &((struct format *)into)->wrap);
+}
+
+static void read_secret(struct check *check, const struct yaml_node *node, void *into)
+{
+	struct format *format = into;
+	struct pointer *secret;
+
+	format->secrets =
+	    xreallocarray(format->secrets, format->secret_count + 1, sizeof(*format->secrets));
+	secret = &format->secrets[format->secret_count++];
+	*secret = (struct pointer){0};
+	read_pointer(check, node, secret);
+	/* Nor does it become a label of the rest. */
+	if (secret->count == 1 && secret->steps[0].kind == STEP_NAME)
+		push(&format->used, &format->used_count, xstrdup(secret->steps[0].name));
+}
+
+static void read_secrets(struct check *check, const struct yaml_node *node, void *into)
+{
+	check_list(check, node, "secrets", read_secret, into);
+}
+
+static struct format *format_open_builtin(
+    const char *name, unsigned depth, bool *is_there, struct error *err);
+
+struct opening {
+	struct other *other;
+	unsigned depth;
+};
+
+static void read_other_format(struct check *check, const struct yaml_node *node, void *into)
+{
+	struct opening *opening = into;
+	char *name = read_plain_text(check, node, "format");
+	bool is_there = false;
+
+	if (name == NULL)
+		return;
+	if (opening->depth >= FORMAT_OTHERS_DEPTH_MAX)
+		yaml_mistake(check->yaml, node, "formats read for one another at most %d deep",
+		    FORMAT_OTHERS_DEPTH_MAX);
+	else
+		opening->other->format =
+		    format_open_builtin(name, opening->depth + 1, &is_there, NULL);
+	if (opening->depth < FORMAT_OTHERS_DEPTH_MAX && opening->other->format == NULL)
+		yaml_mistake(check->yaml, node,
+		    is_there ? "the format %.64s has mistakes" : "no format %.64s is built in", name);
+	free(name);
+}
+
+static void read_other_into(struct check *check, const struct yaml_node *node, void *into)
+{
+	struct opening *opening = into;
+
+	opening->other->has_into = true;
+	read_pointer(check, node, &opening->other->into);
+}
+
+static void read_other_when(struct check *check, const struct yaml_node *node, void *into)
+{
+	read_conditions(check, node, &((struct opening *)into)->other->when);
+}
+
+static void read_other(struct check *check, const struct yaml_node *node, void *into)
+{
+	static const struct key keys[] = {
+	    {"format", KEY_NODE, .read = read_other_format, .is_required = true},
+	    {"into", KEY_NODE, .read = read_other_into},
+	    {"when", KEY_NODE, .read = read_other_when, .is_required = true},
+	    {0},
+	};
+	struct format *format = into;
+	struct opening opening = {.depth = format->depth};
+
+	format->others =
+	    xreallocarray(format->others, format->other_count + 1, sizeof(*format->others));
+	opening.other = &format->others[format->other_count++];
+	*opening.other = (struct other){0};
+	check_section(check, node, "another format", keys, &opening);
+}
+
+static void read_others(struct check *check, const struct yaml_node *node, void *into)
+{
+	check_list(check, node, "read_as", read_other, into);
 }
 
 /* ---- labels --------------------------------------------------------------------------------------------- */
@@ -334,19 +481,24 @@ static void read_about(struct check *check, const struct yaml_node *node, void *
 static const struct key format_keys[] = {
     {"about", KEY_NODE, .read = read_about},
     {"lines", KEY_FLAG, .offset = offsetof(struct format, is_lines)},
+    {"form", KEY_FLAG, .offset = offsetof(struct format, is_form)},
+    {"wrap", KEY_NODE, .read = read_wrap},
     {"strict", KEY_FLAG, .offset = offsetof(struct format, is_strict)},
     {"unwrap", KEY_NODE, .read = read_unwrap},
     {"ignore", KEY_NODE, .read = read_ignore},
+    {"read_as", KEY_NODE, .read = read_others},
     {"known", KEY_NODE, .read = read_known},
     {"absent", KEY_NODE, .read = read_absent},
+    {"absent_matches", KEY_NODE, .read = read_absent_like},
+    {"secrets", KEY_NODE, .read = read_secrets},
     {"labels", KEY_NODE, .read = read_labels},
     {"fields", KEY_NODE, .read = read_fields, .is_required = true},
     {"dedup", KEY_NODE, .read = read_dedup},
     {0},
 };
 
-static struct format *format_compile(
-    const char *name, const char *path, const char *text, size_t len, struct error *err)
+static struct format *format_compile(const char *name, const char *path, const char *text,
+    size_t len, unsigned depth, struct error *err)
 {
 	struct format *format = xcalloc(1, sizeof(*format));
 	struct check check = {.yaml = yaml_parse(path, text, len), .directory = ""};
@@ -354,11 +506,12 @@ static struct format *format_compile(
 	size_t mistakes, count = 0, prose = 0;
 
 	format->name = xstrdup(name);
+	format->depth = depth;
 	if (strict == NULL || strict->kind != YAML_TEXT || strcmp(strict->text, "true") != 0) {
 		for (size_t i = 0; absent_words[i] != NULL; i++)
-			push(&format->absent, &count, xstrdup(absent_words[i]));
+			push(&format->absent.words, &count, xstrdup(absent_words[i]));
 		for (size_t i = 0; absent_prose_words[i] != NULL; i++)
-			push(&format->absent_prose, &prose, xstrdup(absent_prose_words[i]));
+			push(&format->absent_prose.words, &prose, xstrdup(absent_prose_words[i]));
 	}
 	if (yaml_root(check.yaml) != NULL)
 		check_section(&check, yaml_root(check.yaml), "a format", format_keys, format);
@@ -385,7 +538,7 @@ static struct format *format_open_file(const char *name, const char *directory, 
 		base = xstrdup(slash ? slash + 1 : name);
 		if (strlen(base) > 5 && strcmp(base + strlen(base) - 5, ".yaml") == 0)
 			base[strlen(base) - 5] = '\0';
-		format = format_compile(base, path, text, len, err);
+		format = format_compile(base, path, text, len, 0, err);
 		free(base);
 	}
 	free(text);
@@ -400,16 +553,29 @@ static bool names_a_file(const char *name)
 	return strchr(name, '/') != NULL || (len > 5 && strcmp(name + len - 5, ".yaml") == 0);
 }
 
+static struct format *format_open_builtin(
+    const char *name, unsigned depth, bool *is_there, struct error *err)
+{
+	for (const struct embedded *e = embedded_formats; e->name != NULL; e++) {
+		*is_there = strcmp(e->name, name) == 0;
+		if (*is_there)
+			return format_compile(name, name, e->text, strlen(e->text), depth, err);
+	}
+	return NULL;
+}
+
 struct format *format_open(const char *name, const char *directory, struct error *err)
 {
-	size_t count = 0;
+	size_t count = count_texts((char *const *)format_names());
 	const char *nearest;
+	struct format *format;
+	bool is_there = false;
 
 	if (names_a_file(name))
 		return format_open_file(name, directory, err);
-	for (const struct embedded *e = embedded_formats; e->name != NULL; e++, count++)
-		if (strcmp(e->name, name) == 0)
-			return format_compile(name, name, e->text, strlen(e->text), err);
+	format = format_open_builtin(name, 0, &is_there, err);
+	if (is_there)
+		return format;
 	nearest = nearest_name(name, format_names(), count < NAMES_MAX ? count : NAMES_MAX);
 	if (nearest != NULL)
 		error_set(err, ERROR_NOT_FOUND,
@@ -465,6 +631,7 @@ void format_free(struct format *format)
 		for (size_t k = 0; k < format->layers[i].count; k++)
 			pointer_fini(&format->layers[i].at[k]);
 		free(format->layers[i].at);
+		free(format->layers[i].as);
 		conditions_fini(&format->layers[i].when);
 	}
 	free(format->layers);
@@ -474,8 +641,21 @@ void format_free(struct format *format)
 	for (size_t i = 0; i < format->known_count; i++)
 		conditions_fini(&format->known[i]);
 	free(format->known);
-	texts_free(format->absent);
-	texts_free(format->absent_prose);
+	texts_free(format->absent.words);
+	texts_free(format->absent_prose.words);
+	format_regex_free(format->absent_like);
+	free(format->wrap.as);
+	free(format->wrap.headers);
+	conditions_fini(&format->wrap.when);
+	for (size_t i = 0; i < format->other_count; i++) {
+		format_free(format->others[i].format);
+		pointer_fini(&format->others[i].into);
+		conditions_fini(&format->others[i].when);
+	}
+	free(format->others);
+	for (size_t i = 0; i < format->secret_count; i++)
+		pointer_fini(&format->secrets[i]);
+	free(format->secrets);
 	for (size_t i = 0; i < format->label_count; i++)
 		label_fini(&format->labels[i]);
 	free(format->labels);

@@ -14,6 +14,7 @@
 
 #include "config/alert.h"
 #include "config/base/error.h"
+#include "config/headers.h"
 
 #define FORMAT_ALERTS_MAX 1000 /* alerts in one body */
 
@@ -46,6 +47,18 @@ struct format_result {
  */
 bool format_read(const struct format *format, const char *body, size_t len, const char *source, bool may_name_source,
     int64_t now, struct format_result *result, struct error *err);
+/* The same of a request: formats read what its headers say, but no credentials (config/headers.h). */
+struct format_input {
+	const char *body;
+	size_t len;
+	const char *source;
+	bool may_name_source;
+	int64_t now;
+	const struct format_header *headers;
+	size_t header_count;
+};
+bool format_read_input(
+    const struct format *format, const struct format_input *input, struct format_result *result, struct error *err);
 void format_result_fini(struct format_result *result);
 
 /* The names of the formats that are built in; NULL ends the list. */

@@ -11,6 +11,7 @@
 #include "config/base/memory.h"
 #include "config/base/text.h"
 #include "config/base/when.h"
+#include "config/decode.h"
 #include "config/formats.h"
 
 #define QUOTED_MAX 64 /* bytes of a strange value that a note repeats */
@@ -28,27 +29,31 @@ struct body {
 	struct format_result *result;
 	struct item *items;
 	size_t count;
-	struct doc **docs; /* owned */
+	struct doc **docs; /* owned, with their parts */
 	size_t doc_count;
 	cJSON **parsed; /* owned */
 	size_t parsed_count;
-	int64_t now;
+	const struct format_input *input;
+	struct headers *headers;
 };
 
 /* ---- documents ------------------------------------------------------------------------------------------ */
 
-static struct doc *new_doc(struct body *body, const cJSON *node, const struct doc *up)
+static struct doc *new_doc(
+    struct body *body, const cJSON *node, const struct doc *up, const char *from)
 {
 	struct doc *doc = xcalloc(1, sizeof(*doc));
 
 	doc->node = node;
 	doc->up = up;
+	doc->from = from;
+	doc->headers = body->headers;
 	body->docs = xreallocarray(body->docs, body->doc_count + 1, sizeof(struct doc *));
 	body->docs[body->doc_count++] = doc;
 	return doc;
 }
 
-static const cJSON *keep_parsed(struct body *body, cJSON *json)
+static cJSON *keep_parsed(struct body *body, cJSON *json)
 {
 	body->parsed = xreallocarray(body->parsed, body->parsed_count + 1, sizeof(cJSON *));
 	body->parsed[body->parsed_count++] = json;
@@ -65,9 +70,18 @@ static bool add_item(struct item **items, size_t *count, const struct item *item
 	return true;
 }
 
-/* NODE, found inside OUTER's document (NULL: it is the body), becomes an item; a list becomes one for each element. */
+static struct scope scope_of(const struct body *body, const struct doc *doc)
+{
+	return (struct scope){
+	    .doc = doc, .absent = &body->format->absent, .now = body->input->now};
+}
+
+/*
+ * NODE, found inside OUTER's document (NULL: it is the body) in its member FROM, becomes an item; a list becomes one for each
+ * element.
+ */
 static bool add_nodes(struct body *body, struct item **items, size_t *count,
-    const struct item *outer, const cJSON *node, struct error *err)
+    const struct item *outer, const cJSON *node, const char *from, struct error *err)
 {
 	const struct doc *up = outer != NULL ? outer->doc : NULL;
 	const cJSON *child;
@@ -78,40 +92,86 @@ static bool add_nodes(struct body *body, struct item **items, size_t *count,
 		item.raw_len = outer->raw_len;
 	}
 	if (!cJSON_IsArray(node)) {
-		item.doc = new_doc(body, node, up);
+		item.doc = new_doc(body, node, up, from);
 		return add_item(items, count, &item, err);
 	}
 	body->result->is_many = true;
 	item.raw = NULL;
-	if (node->child == NULL)
-		body->result->ignored++;
 	cJSON_ArrayForEach(child, node)
 	{
-		item.doc = new_doc(body, child, up);
+		item.doc = new_doc(body, child, up, from);
 		if (!add_item(items, count, &item, err))
 			return false;
 	}
 	return true;
 }
 
-static const cJSON *layer_find(struct body *body, const struct layer *layer, const struct doc *doc)
+/* What a text holds, when that is JSON. */
+static cJSON *parse_inner(struct body *body, const struct layer *layer, const cJSON *text)
+{
+	size_t len = strlen(text->valuestring);
+	char *bytes = layer->is_base64 ? decode_base64(text->valuestring, &len) : NULL;
+	cJSON *inner = NULL;
+
+	if (bytes != NULL || !layer->is_base64)
+		inner = json_parse(bytes ? bytes : text->valuestring, len, NULL);
+	free(bytes);
+	return inner != NULL ? keep_parsed(body, inner) : NULL;
+}
+
+/* The member's name, as conditions know it (from:). */
+static const char *found_in(const struct pointer *at)
+{
+	return at->count > 0 ? at->steps[at->count - 1].name : NULL;
+}
+
+/* What a layer of texts that hold JSON finds; NULL for nothing. */
+static cJSON *find_json(struct body *body, const struct layer *layer, const struct doc *doc)
 {
 	for (size_t i = 0; i < layer->count; i++) {
 		const cJSON *node = pointer_find(&layer->at[i], doc);
-		cJSON *inner;
+		cJSON *inner = cJSON_IsString(node) ? parse_inner(body, layer, node) : NULL;
 
-		if (!layer->is_json && (cJSON_IsObject(node) || cJSON_IsArray(node)))
-			return node;
-		if (!layer->is_json || !cJSON_IsString(node))
-			continue;
-		inner = json_parse(node->valuestring, strlen(node->valuestring), NULL);
-		if (inner == NULL)
-			continue;
-		keep_parsed(body, inner);
-		if (cJSON_IsObject(inner) || cJSON_IsArray(inner))
+		if (inner != NULL &&
+		    (layer->as != NULL || cJSON_IsObject(inner) || cJSON_IsArray(inner)))
 			return inner;
 	}
 	return NULL;
+}
+
+static bool unwrap_json(struct body *body, const struct layer *layer, struct item *item,
+    struct item **items, size_t *count, struct error *err)
+{
+	cJSON *inner = find_json(body, layer, item->doc);
+
+	if (inner == NULL)
+		return add_item(items, count, item, err);
+	if (layer->as == NULL)
+		return add_nodes(
+		    body, items, count, item, inner, found_in(&layer->at[0]), err);
+	if (item->doc->parts == NULL)
+		item->doc->parts = cJSON_CreateObject();
+	cJSON_AddItemReferenceToObject(item->doc->parts, layer->as, inner);
+	return add_item(items, count, item, err);
+}
+
+static bool unwrap_into(struct body *body, const struct layer *layer, const struct item *item,
+    struct item **items, size_t *count, struct error *err)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < layer->count; i++) {
+		const cJSON *node = pointer_find(&layer->at[i], item->doc);
+
+		if (!cJSON_IsObject(node) && !cJSON_IsArray(node))
+			continue;
+		found = true;
+		if (!add_nodes(body, items, count, item, node, found_in(&layer->at[i]), err))
+			return false;
+		if (layer->kind == LAYER_INTO)
+			break;
+	}
+	return found || add_item(items, count, item, err);
 }
 
 /* Takes one layer off each item where it is there. */
@@ -123,16 +183,16 @@ static bool unwrap(struct body *body, const struct layer *layer, struct error *e
 
 	for (size_t i = 0; i < body->count && ok; i++) {
 		struct item *item = &body->items[i];
-		struct scope scope = {
-		    .doc = item->doc, .absent = body->format->absent, .now = body->now};
-		const cJSON *node = NULL;
+		struct scope scope = scope_of(body, item->doc);
+		size_t before = count;
 
-		if (item->doc != NULL && conditions_hold(&layer->when, &scope))
-			node = layer_find(body, layer, item->doc);
-		if (node == NULL)
+		if (item->doc == NULL || !conditions_hold(&layer->when, &scope))
 			ok = add_item(&items, &count, item, err);
+		else if (layer->kind == LAYER_JSON)
+			ok = unwrap_json(body, layer, item, &items, &count, err);
 		else
-			ok = add_nodes(body, &items, &count, item, node, err);
+			ok = unwrap_into(body, layer, item, &items, &count, err);
+		body->result->ignored += count == before; /* a list of nothing */
 	}
 	free(body->items);
 	body->items = items;
@@ -158,7 +218,7 @@ static bool read_lines(struct body *body, const char *text, size_t len, struct e
 		if (blank < n) {
 			json = json_parse(text + at, n, &item.error);
 			if (json != NULL) {
-				item.doc = new_doc(body, keep_parsed(body, json), NULL);
+				item.doc = new_doc(body, keep_parsed(body, json), NULL, NULL);
 				good++;
 			} else if (first.kind == ERROR_NONE) {
 				first = item.error;
@@ -177,16 +237,49 @@ static bool read_lines(struct body *body, const char *text, size_t len, struct e
 	return true;
 }
 
+/* The headers say that the body is only a part: {"id": …, "data": BODY}, or BODY as a text when it is no JSON. */
+static cJSON *wrap_body(struct body *body, const char *text, size_t len)
+{
+	const struct wrap *wrap = &body->format->wrap;
+	const struct doc nothing = {.headers = body->headers};
+	struct scope scope = scope_of(body, &nothing);
+	cJSON *outer, *inner;
+
+	if (wrap->as == NULL || !conditions_hold(&wrap->when, &scope))
+		return NULL;
+	outer = cJSON_CreateObject();
+	if (wrap->headers != NULL)
+		headers_add(body->headers, wrap->headers, outer);
+	inner = json_parse(text, len, NULL);
+	if (inner == NULL && text_is_utf8(text, len)) {
+		char *copy = xstrndup(text, len);
+
+		inner = cJSON_CreateString(copy);
+		free(copy);
+	}
+	if (inner != NULL)
+		cJSON_AddItemToObject(outer, wrap->as, inner);
+	return outer;
+}
+
 static bool read_documents(struct body *body, const char *text, size_t len, struct error *err)
 {
 	struct error why = {0};
-	cJSON *json = json_parse(text, len, &why);
+	cJSON *json = wrap_body(body, text, len);
+	bool is_form = false, ok;
 
+	if (json == NULL)
+		json = json_parse(text, len, &why);
+	if (json == NULL && body->format->is_form) {
+		json = decode_form(text, len);
+		is_form = json != NULL;
+	}
 	if (json != NULL) {
-		bool ok =
-		    add_nodes(body, &body->items, &body->count, NULL, keep_parsed(body, json), err);
-
-		if (ok && body->count == 1 && !body->result->is_many) {
+		ok = add_nodes(
+		    body, &body->items, &body->count, NULL, keep_parsed(body, json), NULL, err);
+		body->result->ignored += body->count == 0;
+		/* A form's bytes are kept as JSON: only there can secrets be found in them. */
+		if (ok && body->count == 1 && !body->result->is_many && !is_form) {
 			body->items[0].raw = text;
 			body->items[0].raw_len = len;
 		}
@@ -327,7 +420,7 @@ static void read_field(const struct format *format, const struct field_rule *rul
 	const char *strange;
 	bool found;
 
-	scope->absent = is_prose(rule->field) ? format->absent_prose : format->absent;
+	scope->absent = is_prose(rule->field) ? &format->absent_prose : &format->absent;
 	switch (rule->field->kind) {
 	case FIELD_SEVERITY:
 		found = value_each(&rule->value, scope, take_severity, &taking, &odd);
@@ -367,7 +460,7 @@ static void add_label(const struct format *format, struct alert *alert, const ch
 {
 	char *whole;
 
-	if (text_is_empty(name) || text_is_absent(value, format->absent_prose))
+	if (text_is_empty(name) || text_is_absent(value, &format->absent_prose))
 		return;
 	if (prefix == NULL) {
 		alert_add_label(alert, name, value);
@@ -595,31 +688,39 @@ static bool read_title_strictly(const cJSON *node, struct error *err)
 	return true;
 }
 
-/* The alert of ITEM; NULL with ERR, or without when there is none to be made (*IGNORED). */
-static struct alert *read_item(const struct body *body, const struct item *item, const char *source,
-    bool may_name_source, bool *ignored, struct error *err)
+/* The text that is kept of ITEM: its own bytes, or, when there are secrets in it, what is left without them. */
+static char *kept_body(const struct format *format, const struct item *item)
+{
+	const struct doc *doc = item->doc;
+	bool has_secret = false;
+	cJSON *copy;
+	char *text;
+
+	while (item->raw != NULL && doc->up != NULL)
+		doc = doc->up;
+	for (size_t i = 0; i < format->secret_count && !has_secret; i++)
+		has_secret = pointer_find(&format->secrets[i], doc) != NULL;
+	if (!has_secret)
+		return item->raw != NULL ? xstrndup(item->raw, item->raw_len)
+					 : json_write(doc->node);
+	copy = cJSON_Duplicate(doc->node, true);
+	for (size_t i = 0; i < format->secret_count; i++)
+		pointer_remove(&format->secrets[i], copy);
+	text = json_write(copy);
+	cJSON_Delete(copy);
+	return text;
+}
+
+/* The alert of ITEM, which is an object; NULL with ERR when there is none to be made. */
+static struct alert *read_item(
+    const struct body *body, const struct item *item, struct error *err)
 {
 	const struct format *format = body->format;
-	struct scope scope = {.doc = item->doc,
-	    .absent = format->absent,
-	    .is_strict = format->is_strict,
-	    .now = body->now};
+	struct scope scope = scope_of(body, item->doc);
 	const struct field *source_field = field_find("source");
 	struct alert *alert;
 	bool has_severity = false;
 
-	if (item->doc == NULL) {
-		*err = item->error;
-		return NULL;
-	}
-	if (!cJSON_IsObject(item->doc->node)) {
-		error_set(err, ERROR_USAGE, "an alert is a JSON object");
-		return NULL;
-	}
-	if (is_ignored(format, &scope)) {
-		*ignored = true;
-		return NULL;
-	}
 	if (format->is_strict && !read_title_strictly(item->doc->node, err))
 		return NULL;
 	if (!is_known(format, &scope)) {
@@ -628,77 +729,155 @@ static struct alert *read_item(const struct body *body, const struct item *item,
 	}
 	alert = alert_new();
 	scope.alert = alert;
-	alert->received_at = alert->last_seen = alert->occurred_at = body->now;
-	alert_set_text(alert, source_field, source);
-	scope.is_strict = false;
-	scope.absent = format->absent_prose;
+	alert->received_at = alert->last_seen = alert->occurred_at = body->input->now;
+	alert_set_text(alert, source_field, body->input->source);
+	scope.absent = &format->absent_prose;
 	for (size_t i = 0; i < format->label_count; i++)
 		read_label(format, &format->labels[i], &scope, alert);
 	scope.is_strict = format->is_strict;
 	for (size_t i = 0; i < format->field_count; i++) {
 		has_severity = has_severity || format->fields[i].field->kind == FIELD_SEVERITY;
-		if (format->fields[i].field != source_field || may_name_source)
+		if (format->fields[i].field != source_field || body->input->may_name_source)
 			read_field(format, &format->fields[i], &scope, alert);
 	}
 	if (!has_severity)
 		alert_note(alert, "severity is not given: taken as medium");
 	complete_title(format, alert);
 	scope.is_strict = false;
-	scope.absent = format->absent;
+	scope.absent = &format->absent;
 	set_dedup_key(format, &scope, alert);
-	alert->body =
-	    item->raw != NULL ? xstrndup(item->raw, item->raw_len) : json_write(item->doc->node);
+	alert->body = kept_body(format, item);
 	return alert;
 }
 
-static void read_items(struct body *body, const char *source, bool may_name_source)
-{
-	struct format_result *result = body->result;
-
-	result->items = xcalloc(body->count + 1, sizeof(*result->items));
-	for (size_t i = 0; i < body->count; i++) {
-		struct format_item *out = &result->items[result->count];
-		bool ignored = false;
-
-		out->alert = read_item(
-		    body, &body->items[i], source, may_name_source, &ignored, &out->error);
-		if (ignored)
-			result->ignored++;
-		else
-			result->count++;
-	}
-}
+static bool read_items(struct body *body, struct error *err);
 
 static void body_fini(struct body *body)
 {
 	free(body->items);
-	for (size_t i = 0; i < body->doc_count; i++)
+	for (size_t i = 0; i < body->doc_count; i++) {
+		cJSON_Delete(body->docs[i]->parts);
 		free(body->docs[i]);
+	}
 	free(body->docs);
 	for (size_t i = 0; i < body->parsed_count; i++)
 		cJSON_Delete(body->parsed[i]);
 	free(body->parsed);
 }
 
-bool format_read(const struct format *format, const char *text, size_t len, const char *source,
-    bool may_name_source, int64_t now, struct format_result *result, struct error *err)
+/* ITEM through the layers and the eyes of another format. *IS_OURS: it has nothing there for the other to read. */
+static bool read_by_other(struct body *body, const struct other *other, const struct item *item,
+    bool *is_ours, struct error *err)
 {
-	struct body body = {.format = format, .result = result, .now = now};
+	struct body sub = {.format = other->format,
+	    .result = body->result,
+	    .input = body->input,
+	    .headers = body->headers};
+	const cJSON *node =
+	    other->has_into ? pointer_find(&other->into, item->doc) : item->doc->node;
+	bool ok;
+
+	*is_ours = !cJSON_IsObject(node) && !cJSON_IsArray(node);
+	if (*is_ours)
+		return true;
+	if (other->has_into)
+		ok = add_nodes(&sub, &sub.items, &sub.count, item, node, found_in(&other->into), err);
+	else
+		ok = add_item(&sub.items, &sub.count, item, err);
+	body->result->ignored += ok && sub.count == 0;
+	for (size_t i = 0; i < sub.format->layer_count && ok; i++)
+		ok = unwrap(&sub, &sub.format->layers[i], err);
+	ok = ok && read_items(&sub, err);
+	body_fini(&sub);
+	return ok;
+}
+
+/* Its alert, or its mistake, at the end of what came of the body. */
+static bool add_result(struct body *body, const struct item *item, struct error *err)
+{
+	struct format_result *result = body->result;
+	struct format_item *out;
+
+	if (result->count >= FORMAT_ALERTS_MAX)
+		return error_set(
+		    err, ERROR_TOO_LONG, "at most %d alerts in one body", FORMAT_ALERTS_MAX);
+	result->items = xreallocarray(result->items, result->count + 1, sizeof(*result->items));
+	out = &result->items[result->count++];
+	*out = (struct format_item){0};
+	if (item->doc == NULL)
+		out->error = item->error;
+	else if (!cJSON_IsObject(item->doc->node))
+		error_set(&out->error, ERROR_USAGE, "an alert is a JSON object");
+	else
+		out->alert = read_item(body, item, &out->error);
+	return true;
+}
+
+static bool read_one_item(struct body *body, const struct item *item, struct error *err)
+{
+	const struct format *format = body->format;
+	struct scope scope = scope_of(body, item->doc);
+	bool is_object = item->doc != NULL && cJSON_IsObject(item->doc->node);
+
+	scope.is_strict = format->is_strict;
+	if (is_object && is_ignored(format, &scope)) {
+		body->result->ignored++;
+		return true;
+	}
+	for (size_t i = 0; is_object && i < format->other_count; i++) {
+		const struct other *other = &format->others[i];
+		bool is_ours, ok;
+
+		if (!conditions_hold(&other->when, &scope))
+			continue;
+		ok = read_by_other(body, other, item, &is_ours, err);
+		if (!ok || !is_ours)
+			return ok;
+	}
+	return add_result(body, item, err);
+}
+
+static bool read_items(struct body *body, struct error *err)
+{
+	for (size_t i = 0; i < body->count; i++)
+		if (!read_one_item(body, &body->items[i], err))
+			return false;
+	return true;
+}
+
+bool format_read_input(const struct format *format, const struct format_input *input,
+    struct format_result *result, struct error *err)
+{
+	struct headers headers = {.list = input->headers, .count = input->header_count};
+	struct body body = {
+	    .format = format, .result = result, .input = input, .headers = &headers};
 	bool ok;
 
 	*result = (struct format_result){0};
-	ok = read_documents(&body, text, len, err);
+	ok = read_documents(&body, input->body, input->len, err);
 	for (size_t i = 0; i < format->layer_count && ok; i++)
 		ok = unwrap(&body, &format->layers[i], err);
-	if (ok)
-		read_items(&body, source, may_name_source);
+	ok = ok && read_items(&body, err);
 	body_fini(&body);
+	headers_fini(&headers);
 	/* A body that is one alert, and a bad one, is a bad body. */
 	if (ok && !result->is_many && result->count == 1 && result->items[0].alert == NULL)
 		ok = error_set(err, result->items[0].error.kind, "%s", result->items[0].error.text);
 	if (!ok)
 		format_result_fini(result);
 	return ok;
+}
+
+bool format_read(const struct format *format, const char *body, size_t len, const char *source,
+    bool may_name_source, int64_t now, struct format_result *result, struct error *err)
+{
+	const struct format_input input = {.body = body,
+	    .len = len,
+	    .source = source,
+	    .may_name_source = may_name_source,
+	    .now = now};
+
+	return format_read_input(format, &input, result, err);
 }
 
 void format_result_fini(struct format_result *result)

@@ -15,6 +15,7 @@
 #include "config/base/memory.h"
 #include "config/base/text.h"
 #include "config/base/when.h"
+#include "config/decode.h"
 #include "config/match.h"
 
 #define CANONICAL_DEPTH_MAX (JSON_DEPTH_MAX + 1)
@@ -37,6 +38,7 @@ struct piece {
 	char *name;     /* an alert's field or label, when not a pointer */
 	char *fallback; /* NULL: without the value there is no text at all */
 };
+enum decoding { DECODE_NONE, DECODE_HTML, DECODE_SLACK };
 struct take {
 	struct pointer *at;
 	size_t at_count;
@@ -44,7 +46,8 @@ struct take {
 	struct piece *pieces;
 	size_t piece_count;
 	struct conditions when;
-	struct regex match, strip;
+	struct regex match, *strips;
+	size_t strip_count;
 	struct pair *map;
 	size_t map_count;
 	char *otherwise; /* the map's "*" */
@@ -52,8 +55,9 @@ struct take {
 	size_t step_count;
 	bool is_at_most;
 	char *join;
-	bool is_html;
+	enum decoding decoding;
 	bool is_number;           /* steps were asked for */
+	bool is_name;             /* of the member that is found */
 	const char *const *words; /* while it is compiled */
 };
 struct condition {
@@ -62,6 +66,8 @@ struct condition {
 	char **is, **is_not;
 	size_t is_count, is_not_count;
 	struct regex matches;
+	char **from; /* a layer found the document there */
+	size_t from_count;
 	double above, below; /* NAN: not asked */
 	int there;           /* -1: not asked */
 	bool past;
@@ -145,8 +151,9 @@ static void make_step(struct step *step, const char *token, size_t len)
 /* False when TEXT is no pointer. */
 static bool pointer_parse(const char *text, struct pointer *into)
 {
-	*into = (struct pointer){0};
-	while (*text == '^' && into->up < POINTER_UP_MAX) {
+	*into = (struct pointer){.is_header = *text == '@'};
+	text += into->is_header;
+	while (*text == '^' && !into->is_header && into->up < POINTER_UP_MAX) {
 		into->up++;
 		text++;
 	}
@@ -160,6 +167,12 @@ static bool pointer_parse(const char *text, struct pointer *into)
 		make_step(&into->steps[into->count++], text + 1, len);
 		text += 1 + len;
 	}
+	for (size_t i = 0; into->is_header && i < into->count; i++) {
+		char *lower = text_lower(into->steps[i].name);
+
+		free(into->steps[i].name);
+		into->steps[i].name = lower;
+	}
 	if (*text == '\0')
 		return true;
 	pointer_fini(into);
@@ -172,7 +185,7 @@ void read_pointer(struct check *check, const struct yaml_node *node, struct poin
 	    !pointer_parse(node->text, into))
 		yaml_mistake(check->yaml, node,
 		    "this is a JSON Pointer, like /alert/severity; ^/account begins one document "
-		    "further out");
+		    "further out, @/x-github-event is a header");
 }
 
 static void read_regex(struct check *check, const struct yaml_node *node, struct regex *into)
@@ -194,6 +207,17 @@ static void read_regex(struct check *check, const struct yaml_node *node, struct
 	}
 	pcre2_jit_compile(into->code, PCRE2_JIT_COMPLETE); /* where it cannot, it is interpreted */
 	into->data = pcre2_match_data_create_from_pattern(into->code, NULL);
+}
+
+struct regex *format_regex_new(struct check *check, const struct yaml_node *node)
+{
+	struct regex *regex = xcalloc(1, sizeof(*regex));
+
+	read_regex(check, node, regex);
+	if (regex->code != NULL)
+		return regex;
+	free(regex);
+	return NULL;
 }
 
 static bool read_double(struct check *check, const struct yaml_node *node, double *into)
@@ -290,6 +314,13 @@ static void read_condition_below(struct check *check, const struct yaml_node *no
 	read_double(check, node, &((struct condition *)into)->below);
 }
 
+static void read_condition_from(struct check *check, const struct yaml_node *node, void *into)
+{
+	struct condition *condition = into;
+
+	read_words(check, node, &condition->from, &condition->from_count);
+}
+
 static void read_condition_there(struct check *check, const struct yaml_node *node, void *into)
 {
 	static const char *const words[] = {"false", "true", NULL};
@@ -330,6 +361,7 @@ static void read_condition(
 	    {"below", KEY_NODE, .read = read_condition_below},
 	    {"there", KEY_NODE, .read = read_condition_there},
 	    {"past", KEY_FLAG, .offset = offsetof(struct condition, past)},
+	    {"from", KEY_NODE, .read = read_condition_from},
 	    {"any", KEY_NODE, .read = read_condition_any},
 	    {0},
 	};
@@ -346,7 +378,7 @@ static void read_condition(
 	}
 	if (!check_section(check, node, "a condition", keys, condition))
 		return;
-	if (!condition->has_at && condition->any_count == 0)
+	if (!condition->has_at && condition->any_count == 0 && condition->from_count == 0)
 		yaml_mistake(
 		    check->yaml, node, "a condition lacks at: the pointer to what it looks at");
 	else if (condition->has_at && node->count == 1)
@@ -388,7 +420,7 @@ static bool make_place(struct take *take, const char *text, size_t len)
 		piece->fallback = xstrdup(bar + 1);
 		*bar = '\0';
 	}
-	if (inside[0] == '/' || inside[0] == '^')
+	if (strchr("/^@", inside[0]) != NULL)
 		ok = pointer_parse(inside, &piece->at);
 	else
 		piece->name = xstrdup(inside);
@@ -469,18 +501,59 @@ static void read_take_match(struct check *check, const struct yaml_node *node, v
 	read_regex(check, node, &((struct take *)into)->match);
 }
 
+static void read_take_name_of(struct check *check, const struct yaml_node *node, void *into)
+{
+	((struct take *)into)->is_name = true;
+	read_take_at(check, node, into);
+}
+
 static void read_take_strip(struct check *check, const struct yaml_node *node, void *into)
 {
-	read_regex(check, node, &((struct take *)into)->strip);
+	struct take *take = into;
+	size_t n = node->kind == YAML_LIST ? node->count : 1;
+
+	for (size_t i = 0; i < n; i++) {
+		take->strips =
+		    xreallocarray(take->strips, take->strip_count + 1, sizeof(*take->strips));
+		take->strips[take->strip_count] = (struct regex){0};
+		read_regex(check, node->kind == YAML_LIST ? node->items[i] : node,
+		    &take->strips[take->strip_count++]);
+	}
+}
+
+/* Words that tools commonly have for how bad something is. */
+static const struct {
+	const char *from, *to;
+} usual_words[] = {
+    {"critical", "critical"}, {"crit", "critical"}, {"fatal", "critical"}, {"emergency", "critical"},
+    {"emerg", "critical"}, {"alert", "critical"}, {"panic", "critical"}, {"disaster", "critical"},
+    {"page", "critical"}, {"p1", "critical"}, {"high", "high"}, {"error", "high"}, {"err", "high"},
+    {"major", "high"}, {"severe", "high"}, {"p2", "high"}, {"medium", "medium"}, {"moderate", "medium"},
+    {"med", "medium"}, {"warning", "medium"}, {"warn", "medium"}, {"p3", "medium"}, {"low", "low"},
+    {"minor", "low"}, {"notice", "low"}, {"p4", "low"}, {"info", "info"}, {"informational", "info"},
+    {"information", "info"}, {"debug", "info"}, {"none", "info"}, {"ok", "info"}, {"success", "info"},
+    {"p5", "info"}, {"trace", "info"}, {"negligible", "info"}};
+
+static void add_pair(struct take *take, const char *from, char *to)
+{
+	take->map = xreallocarray(take->map, take->map_count + 1, sizeof(*take->map));
+	take->map[take->map_count++] = (struct pair){xstrdup(from), to};
 }
 
 static void read_take_map(struct check *check, const struct yaml_node *node, void *into)
 {
 	struct take *take = into;
+	bool is_severity = take->words != NULL && word_is_known(take->words, "critical");
 
+	if (is_severity && node->kind == YAML_TEXT && strcmp(node->text, "usual") == 0) {
+		for (size_t i = 0; i < sizeof(usual_words) / sizeof(usual_words[0]); i++)
+			add_pair(take, usual_words[i].from, xstrdup(usual_words[i].to));
+		return;
+	}
 	if (node->kind != YAML_MAP) {
 		yaml_mistake(check->yaml, node,
-		    "map is a map: {Emergency: critical, …}; \"*\" is everything else");
+		    "map is a map: {Emergency: critical, …}; \"*\" is everything else%s",
+		    is_severity ? "; or usual: the words that tools commonly have" : "");
 		return;
 	}
 	for (size_t i = 0; i < node->count; i++) {
@@ -493,8 +566,7 @@ static void read_take_map(struct check *check, const struct yaml_node *node, voi
 			free(to);
 			continue;
 		}
-		take->map = xreallocarray(take->map, take->map_count + 1, sizeof(*take->map));
-		take->map[take->map_count++] = (struct pair){xstrdup(node->keys[i]->text), to};
+		add_pair(take, node->keys[i]->text, to);
 	}
 }
 
@@ -548,9 +620,10 @@ static void read_take_join(struct check *check, const struct yaml_node *node, vo
 
 static void read_take_decode(struct check *check, const struct yaml_node *node, void *into)
 {
-	static const char *const words[] = {"html", NULL};
+	static const char *const words[] = {"html", "slack", NULL};
+	int word = check_word(check, node, "decode", words);
 
-	((struct take *)into)->is_html = check_word(check, node, "decode", words) == 0;
+	((struct take *)into)->decoding = word < 0 ? DECODE_NONE : DECODE_HTML + (unsigned)word;
 }
 
 static void read_take(
@@ -558,6 +631,7 @@ static void read_take(
 {
 	static const struct key keys[] = {
 	    {"at", KEY_NODE, .read = read_take_at},
+	    {"name_of", KEY_NODE, .read = read_take_name_of},
 	    {"label", KEY_NODE, .read = read_take_label},
 	    {"text", KEY_NODE, .read = read_take_text},
 	    {"when", KEY_NODE, .read = read_take_when},
@@ -580,11 +654,11 @@ static void read_take(
 		return;
 	}
 	if (check_section(check, node, "a value", keys, take) &&
-	    (yaml_get(node, "at") != NULL) + (yaml_get(node, "label") != NULL) +
-		    (yaml_get(node, "text") != NULL) !=
+	    (yaml_get(node, "at") != NULL) + (yaml_get(node, "name_of") != NULL) +
+		    (yaml_get(node, "label") != NULL) + (yaml_get(node, "text") != NULL) !=
 		1)
 		yaml_mistake(check->yaml, node,
-		    "a value says where it comes from: one of at, label and text");
+		    "a value says where it comes from: one of at, name_of, label and text");
 	take->words = NULL;
 }
 
@@ -614,6 +688,14 @@ static void regex_fini(struct regex *regex)
 	pcre2_match_data_free(regex->data);
 }
 
+void format_regex_free(struct regex *regex)
+{
+	if (regex == NULL)
+		return;
+	regex_fini(regex);
+	free(regex);
+}
+
 void pointer_fini(struct pointer *pointer)
 {
 	for (size_t i = 0; i < pointer->count; i++) {
@@ -632,6 +714,7 @@ void conditions_fini(struct conditions *conditions)
 		pointer_fini(&condition->at);
 		texts_free(condition->is, condition->is_count);
 		texts_free(condition->is_not, condition->is_not_count);
+		texts_free(condition->from, condition->from_count);
 		regex_fini(&condition->matches);
 		for (size_t k = 0; k < condition->any_count; k++)
 			conditions_fini(&condition->any[k]);
@@ -656,7 +739,9 @@ static void take_fini(struct take *take)
 	free(take->pieces);
 	conditions_fini(&take->when);
 	regex_fini(&take->match);
-	regex_fini(&take->strip);
+	for (size_t i = 0; i < take->strip_count; i++)
+		regex_fini(&take->strips[i]);
+	free(take->strips);
 	for (size_t i = 0; i < take->map_count; i++) {
 		free(take->map[i].from);
 		free(take->map[i].to);
@@ -688,7 +773,7 @@ static bool where_holds(const struct step *step, const cJSON *element)
 {
 	const cJSON *member = json_get(element, step->name);
 	char *text = member ? json_scalar(member) : NULL;
-	bool holds = text != NULL && step->value_count == 0;
+	bool holds = step->value_count == 0 && (text != NULL || cJSON_GetArraySize(member) > 0);
 
 	for (size_t i = 0; text != NULL && i < step->value_count && !holds; i++)
 		holds = strcasecmp(text, step->values[i]) == 0;
@@ -728,6 +813,34 @@ static const cJSON *element_at(const cJSON *array, long index)
 	return index < 0 || index > INT_MAX ? NULL : cJSON_GetArrayItem(array, (int)index);
 }
 
+/* The member whose name is the LEN bytes at NAME. */
+static const cJSON *member_named(const cJSON *object, const char *name, size_t len)
+{
+	const cJSON *child;
+
+	cJSON_ArrayForEach(child, object)
+	{
+		if (child->string != NULL && strncmp(child->string, name, len) == 0 &&
+		    child->string[len] == '\0')
+			return child;
+	}
+	return NULL;
+}
+
+/* "host.name" is one member, or name inside host: some tools write both, by turns. */
+static const cJSON *member_find(const cJSON *object, const char *name)
+{
+	const cJSON *found = json_get(object, name), *inner;
+
+	for (const char *dot = strchr(name, '.'); found == NULL && dot != NULL && dot[1] != '\0';
+	     dot = strchr(dot + 1, '.')) {
+		inner = member_named(object, name, (size_t)(dot - name));
+		if (cJSON_IsObject(inner))
+			found = member_find(inner, dot + 1);
+	}
+	return found;
+}
+
 /* Calls VISIT for each node that the pointer names, from its step I on; true when VISIT said so. */
 static bool walk(
     const struct pointer *pointer, size_t i, const cJSON *node, visit_node visit, void *ctx)
@@ -742,16 +855,25 @@ static bool walk(
 		return false;
 	if (step->kind != STEP_NAME)
 		return walk_each(pointer, i, node, visit, ctx);
-	child = cJSON_IsArray(node) ? element_at(node, step->index) : json_get(node, step->name);
+	child = cJSON_IsArray(node) ? element_at(node, step->index) : member_find(node, step->name);
 	return child != NULL && walk(pointer, i + 1, child, visit, ctx);
 }
 
 static bool walk_from(
     const struct pointer *pointer, const struct doc *doc, visit_node visit, void *ctx)
 {
+	const cJSON *part;
+
 	for (size_t up = pointer->up; up > 0 && doc != NULL; up--)
 		doc = doc->up;
-	return doc != NULL && walk(pointer, 0, doc->node, visit, ctx);
+	if (doc == NULL || (pointer->is_header && doc->headers == NULL))
+		return false;
+	if (pointer->is_header)
+		return walk(pointer, 0, headers_json(doc->headers), visit, ctx);
+	if (pointer->count > 0 && pointer->steps[0].kind == STEP_NAME &&
+	    (part = json_get(doc->parts, pointer->steps[0].name)) != NULL)
+		return walk(pointer, 1, part, visit, ctx);
+	return walk(pointer, 0, doc->node, visit, ctx);
 }
 
 static bool keep_first(void *ctx, const cJSON *node)
@@ -768,16 +890,51 @@ const cJSON *pointer_find(const struct pointer *pointer, const struct doc *doc)
 	return found;
 }
 
+static bool remove_from(const struct pointer *pointer, size_t i, cJSON *node)
+{
+	const struct step *step = &pointer->steps[i];
+	const cJSON *named = cJSON_IsArray(node) ? element_at(node, step->index) : NULL;
+	bool any = false;
+
+	for (cJSON *child = node->child, *next; child != NULL; child = next) {
+		next = child->next;
+		if (step->kind == STEP_NAME && child != named &&
+		    (child->string == NULL || strcmp(child->string, step->name) != 0))
+			continue;
+		if (step->kind == STEP_PREFIX &&
+		    (child->string == NULL || !text_prefix(child->string, step->name)))
+			continue;
+		if (step->kind == STEP_WHERE && !where_holds(step, child))
+			continue;
+		if (i + 1 < pointer->count) {
+			any = remove_from(pointer, i + 1, child) || any;
+			continue;
+		}
+		cJSON_Delete(cJSON_DetachItemViaPointer(node, child));
+		any = true;
+	}
+	return any;
+}
+
+bool pointer_remove(const struct pointer *pointer, cJSON *node)
+{
+	return pointer->count > 0 && !pointer->is_header && remove_from(pointer, 0, node);
+}
+
 /* ---- text ----------------------------------------------------------------------------------------------- */
 
-bool text_is_absent(const char *text, char *const *absent)
+static bool regex_holds(const struct regex *regex, const char *text);
+
+bool text_is_absent(const char *text, const struct absent *absent)
 {
 	if (text_is_empty(text))
 		return true;
-	for (; absent != NULL && *absent != NULL; absent++)
-		if (strcasecmp(*absent, text) == 0)
+	if (absent == NULL)
+		return false;
+	for (char **word = absent->words; word != NULL && *word != NULL; word++)
+		if (strcasecmp(*word, text) == 0)
 			return true;
-	return false;
+	return absent->like != NULL && regex_holds(absent->like, text);
 }
 
 static int by_name(const void *a, const void *b)
@@ -840,7 +997,7 @@ static bool number_parse(const char *text, double *value)
 }
 
 /* How many groups matched; at most what a bounded part of the text and a bounded effort show. */
-static int regex_try(const struct regex *regex, const char *text)
+static int regex_try_from(const struct regex *regex, const char *text, size_t from)
 {
 	static pcre2_match_context
 	    *context; /* the same limits for all; lives as long as the process */
@@ -852,7 +1009,14 @@ static int regex_try(const struct regex *regex, const char *text)
 	}
 	if (len > VALUE_REGEX_SUBJECT)
 		len = VALUE_REGEX_SUBJECT;
-	return pcre2_match(regex->code, (PCRE2_SPTR)text, len, 0, 0, regex->data, context);
+	if (from > len)
+		return PCRE2_ERROR_NOMATCH;
+	return pcre2_match(regex->code, (PCRE2_SPTR)text, len, from, 0, regex->data, context);
+}
+
+static int regex_try(const struct regex *regex, const char *text)
+{
+	return regex_try_from(regex, text, 0);
 }
 
 static bool regex_holds(const struct regex *regex, const char *text)
@@ -883,43 +1047,21 @@ static char *regex_take(const struct regex *regex, char *text)
 	return found;
 }
 
+/* Takes out each place where it matches, in place. */
 static void regex_strip(const struct regex *regex, char *text)
 {
 	const PCRE2_SIZE *at;
-	size_t len = strlen(text);
+	size_t len = strlen(text), done = 0, to = 0;
 
-	if (regex_try(regex, text) < 0)
-		return;
-	at = pcre2_get_ovector_pointer(regex->data);
-	if (at[1] > at[0])
-		memmove(text + at[0], text + at[1], len - at[1] + 1);
-}
-
-/* Mustache and its like write &quot; and &#x2F; for " and /. */
-static void decode_html(char *text)
-{
-	static const struct {
-		const char *name;
-		char c;
-	} names[] = {{"&amp;", '&'}, {"&lt;", '<'}, {"&gt;", '>'}, {"&quot;", '"'},
-	    {"&apos;", '\''}, {"&#39;", '\''}, {"&#x27;", '\''}, {"&#x2F;", '/'}, {"&#x60;", '`'},
-	    {"&#x3D;", '='}};
-	char *to = text;
-
-	for (const char *at = text; *at != '\0';) {
-		size_t i = 0;
-
-		while (*at == '&' && i < sizeof(names) / sizeof(names[0]) &&
-		       strncasecmp(at, names[i].name, strlen(names[i].name)) != 0)
-			i++;
-		if (*at == '&' && i < sizeof(names) / sizeof(names[0])) {
-			*to++ = names[i].c;
-			at += strlen(names[i].name);
-		} else {
-			*to++ = *at++;
-		}
+	while (regex_try_from(regex, text, done) >= 0) {
+		at = pcre2_get_ovector_pointer(regex->data);
+		if (at[1] <= at[0] || at[0] < done)
+			break; /* what matches no character takes none out */
+		memmove(text + to, text + done, at[0] - done);
+		to += at[0] - done;
+		done = at[1];
 	}
-	*to = '\0';
+	memmove(text + to, text + done, len - done + 1);
 }
 
 /* ---- conditions that are asked --------------------------------------------------------------------------- */
@@ -979,10 +1121,22 @@ static bool node_is_listed(void *ctx, const cJSON *node)
 	return listed;
 }
 
+/* Was the document, or one around it, found there? */
+static bool is_from(const struct condition *c, const struct doc *doc)
+{
+	for (; doc != NULL; doc = doc->up)
+		if (doc->from != NULL && is_one_of(doc->from, c->from, c->from_count))
+			return true;
+	return false;
+}
+
 static bool condition_holds(const struct condition *c, const struct scope *scope)
 {
 	struct wanted wanted = {c, scope};
 	bool any = c->any_count == 0;
+
+	if (c->from_count > 0 && !is_from(c, scope->doc))
+		return false;
 
 	for (size_t i = 0; i < c->any_count && !any; i++)
 		any = conditions_hold(&c->any[i], scope);
@@ -1073,10 +1227,12 @@ static bool offer(const struct reading *r, char *raw)
 	}
 	if (take->match.code != NULL && (raw = regex_take(&take->match, raw)) == NULL)
 		return false;
-	if (take->strip.code != NULL)
-		regex_strip(&take->strip, raw);
-	if (take->is_html)
+	for (size_t i = 0; i < take->strip_count; i++)
+		regex_strip(&take->strips[i], raw);
+	if (take->decoding == DECODE_HTML)
 		decode_html(raw);
+	if (take->decoding == DECODE_SLACK)
+		decode_slack(raw);
 	text = take_map(take, raw);
 	if (text == NULL)
 		keep_odd(r, raw);
@@ -1086,21 +1242,70 @@ static bool offer(const struct reading *r, char *raw)
 	return done;
 }
 
-static char *join_elements(const cJSON *array, const char *separator)
-{
-	const cJSON *child;
+struct joining {
+	const struct reading *r;
 	struct buf out;
+	char *texts[VALUE_JOIN_MAX];
+	size_t count;
+	bool has_other; /* an object, which is no text */
+};
 
-	buf_init(&out, VALUE_TEXT_MAX);
-	cJSON_ArrayForEach(child, array)
-	{
-		char *text = json_scalar(child);
+/* Each text once. False: there is room for no more. */
+static bool join_text(struct joining *joining, const cJSON *node)
+{
+	char *text = json_scalar(node);
 
-		if (text != NULL && text[0] != '\0')
-			buf_printf(&out, "%s%s", out.len > 0 ? separator : "", text);
-		free(text);
+	joining->has_other = joining->has_other || (text == NULL && cJSON_GetArraySize(node) > 0);
+	for (size_t i = 0; text != NULL && i < joining->count; i++) {
+		if (strcmp(joining->texts[i], text) == 0) {
+			free(text);
+			return true;
+		}
 	}
-	return out.len > 0 ? buf_take(&out) : (buf_fini(&out), NULL);
+	if (text_is_absent(text, joining->r->scope->absent)) {
+		free(text);
+		return true;
+	}
+	if (joining->count > 0)
+		buf_puts(&joining->out, joining->r->take->join);
+	buf_puts(&joining->out, text);
+	joining->texts[joining->count++] = text;
+	return joining->count < VALUE_JOIN_MAX && buf_ok(&joining->out);
+}
+
+static bool join_node(void *ctx, const cJSON *node)
+{
+	struct joining *joining = ctx;
+	const cJSON *child;
+
+	if (!cJSON_IsArray(node))
+		return !join_text(joining, node);
+	cJSON_ArrayForEach(child, node)
+	{
+		if (!join_text(joining, child))
+			return true;
+	}
+	return false;
+}
+
+/* All that the pointer names, as one text. */
+static bool offer_joined(const struct reading *r, const struct pointer *at)
+{
+	struct joining *joining = xcalloc(1, sizeof(*joining));
+	bool done = false;
+
+	joining->r = r;
+	buf_init(&joining->out, VALUE_TEXT_MAX + VALUE_TEXT_MAX / 2);
+	walk_from(at, r->scope->doc, join_node, joining);
+	if (joining->count > 0)
+		done = offer(r, buf_take(&joining->out));
+	else if (joining->has_other)
+		keep_odd(r, "");
+	for (size_t i = 0; i < joining->count; i++)
+		free(joining->texts[i]);
+	buf_fini(&joining->out);
+	free(joining);
+	return done;
 }
 
 static bool offer_node(void *ctx, const cJSON *node)
@@ -1110,12 +1315,13 @@ static bool offer_node(void *ctx, const cJSON *node)
 
 	if (cJSON_IsNull(node))
 		return false;
+	if (r->take->is_name)
+		return node->string != NULL && offer(r, xstrdup(node->string));
 	if (r->scope->is_strict && !cJSON_IsString(node)) {
 		keep_odd(r, "");
 		return false;
 	}
-	text = r->take->join != NULL && cJSON_IsArray(node) ? join_elements(node, r->take->join)
-							    : json_scalar(node);
+	text = json_scalar(node);
 	if (text == NULL) {
 		/* An empty list or map says as little as null does. */
 		if (cJSON_GetArraySize(node) > 0)
@@ -1186,7 +1392,8 @@ static bool read_one(const struct reading *r)
 	if (!conditions_hold(&take->when, r->scope))
 		return false;
 	for (size_t i = 0; i < take->at_count; i++)
-		if (walk_from(&take->at[i], r->scope->doc, offer_node, (void *)r))
+		if (take->join != NULL ? offer_joined(r, &take->at[i])
+				       : walk_from(&take->at[i], r->scope->doc, offer_node, (void *)r))
 			return true;
 	if (take->label != NULL && r->scope->alert != NULL) {
 		label = alert_label(r->scope->alert, take->label);
@@ -1235,10 +1442,14 @@ const cJSON *value_node(const struct value *value, const struct scope *scope)
 {
 	const cJSON *node;
 
-	for (size_t i = 0; i < value->count; i++)
+	for (size_t i = 0; i < value->count; i++) {
+		if (!conditions_hold(&value->takes[i].when, scope))
+			continue;
 		for (size_t k = 0; k < value->takes[i].at_count; k++)
-			if ((node = pointer_find(&value->takes[i].at[k], scope->doc)) != NULL)
+			if ((node = pointer_find(&value->takes[i].at[k], scope->doc)) != NULL &&
+			    cJSON_GetArraySize(node) > 0)
 				return node;
+	}
 	return NULL;
 }
 
@@ -1249,7 +1460,7 @@ void value_each_member(
 		for (size_t k = 0; k < value->takes[i].at_count; k++) {
 			const struct pointer *at = &value->takes[i].at[k];
 
-			if (at->up == 0 && at->count > 0 && at->steps[0].kind == STEP_NAME)
+			if (at->up == 0 && !at->is_header && at->count > 0 && at->steps[0].kind == STEP_NAME)
 				visit(ctx, at->steps[0].name);
 		}
 }

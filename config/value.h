@@ -14,23 +14,34 @@
 
 #include "config/alert.h"
 #include "config/check.h"
+#include "config/headers.h"
 
 #define POINTER_STEPS_MAX 32
 #define POINTER_UP_MAX 8
 #define CONDITION_DEPTH_MAX 4
 #define VALUE_TEXT_MAX 65536     /* bytes of one value that are looked at; an alert keeps fewer */
 #define VALUE_REGEX_SUBJECT 4096 /* bytes that a regular expression of a format is tried on */
+#define VALUE_JOIN_MAX 256       /* values that become one text */
 
 /* Where reading has come to: a document and those around it. */
 struct doc {
 	const cJSON *node;
-	const struct doc *up; /* the one it was unwrapped from; NULL: the body */
+	const struct doc *up;    /* the one it was unwrapped from; NULL: the body */
+	const char *from;        /* the member it was found in; NULL: none. Borrowed from the format */
+	cJSON *parts;            /* what layers put in beside the document's own members; NULL: none */
+	struct headers *headers; /* of the request; NULL: none */
+};
+struct regex; /* opaque */
+/* Texts that mean "no value"; "" always does. */
+struct absent {
+	char **words;              /* NULL-terminated, in any case; NULL: none */
+	const struct regex *like;  /* NULL: none */
 };
 struct scope {
 	const struct doc *doc;
-	const struct alert *alert; /* as far as it is read: for labels and templates */
-	char *const *absent;       /* texts that mean "no value", NULL-terminated; "" always does */
-	bool is_strict;            /* only JSON strings are text */
+	const struct alert *alert;   /* as far as it is read: for labels and templates */
+	const struct absent *absent; /* NULL: nothing but "" */
+	bool is_strict;              /* only JSON strings are text */
 	int64_t now;
 };
 
@@ -48,7 +59,8 @@ struct step {
 	size_t value_count;
 };
 struct pointer {
-	size_t up; /* how many documents out: ^/a, ^^/a */
+	size_t up;      /* how many documents out: ^/a, ^^/a */
+	bool is_header; /* @/x-github-event: the request's headers */
 	struct step *steps;
 	size_t count;
 };
@@ -71,6 +83,9 @@ void read_value_spec(struct check *check, const struct yaml_node *node, const ch
     struct value *into);
 /* A text as it stands, nothing put in; NULL was told. The caller frees. */
 char *read_plain_text(struct check *check, const struct yaml_node *node, const char *what);
+/* NULL was told. */
+struct regex *format_regex_new(struct check *check, const struct yaml_node *node);
+void format_regex_free(struct regex *regex);
 
 void pointer_fini(struct pointer *pointer);
 void conditions_fini(struct conditions *conditions);
@@ -87,11 +102,13 @@ char *value_text(const struct value *value, const struct scope *scope, char **od
 /* Calls VISIT with each text that VALUE could give, in order, until it says true; true when one did. */
 bool value_each(const struct value *value, const struct scope *scope,
     bool (*visit)(void *ctx, const char *text), void *ctx, char **odd);
-/* The first node that VALUE's pointers name, whatever it is; NULL for none. Borrowed. */
+/* The first object or list that VALUE's pointers name and that is not empty; NULL for none. Borrowed. */
 const cJSON *value_node(const struct value *value, const struct scope *scope);
 /* A scalar's text, or an object's or array's, members sorted: the same for the same content. NULL for null. The caller frees. */
 char *canonical_text(const cJSON *node);
-bool text_is_absent(const char *text, char *const *absent);
+bool text_is_absent(const char *text, const struct absent *absent);
+/* Takes what POINTER finds out of NODE, every member of a name that is there twice. */
+bool pointer_remove(const struct pointer *pointer, cJSON *node);
 /* Calls VISIT for the first step's name of each pointer in VALUE that begins at the document itself. */
 void value_each_member(
     const struct value *value, void (*visit)(void *ctx, const char *name), void *ctx);

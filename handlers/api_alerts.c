@@ -60,12 +60,20 @@ static bool take_item(struct call *call, struct format_item *item, bool is_alone
 static void take_alerts(struct call *call, const struct format *format, const char *source, bool may_name_source)
 {
 	const struct api_request *request = call->request;
+	struct format_header headers[HEADERS_MAX];
+	struct format_input input = {.body = request->body, .len = request->body_len, .source = source,
+	    .may_name_source = may_name_source, .now = call->desk->now, .headers = headers};
 	struct format_result result;
 	struct error err;
 	cJSON *json, *accepted, *bad;
 	size_t taken = 0;
 
-	if (!format_read(format, request->body, request->body_len, source, may_name_source, call->desk->now, &result, &err)) {
+	for (; input.header_count < request->header_count && input.header_count < HEADERS_MAX; input.header_count++) {
+		const struct api_param *header = &request->headers[input.header_count];
+
+		headers[input.header_count] = (struct format_header){header->name, header->value};
+	}
+	if (!format_read_input(format, &input, &result, &err)) {
 		api_refuse(call, &err);
 		return;
 	}

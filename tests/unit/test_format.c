@@ -854,7 +854,7 @@ static void format__with_a_mistake__says_where(void **state)
 	    {"unwrap: [{inot: /a}]\nfields: {title: /t}\n",
 		":1:11: a layer has no \"inot\"; did you mean into?"},
 	    {"unwrap: [{into: /a, json: /b}]\nfields: {title: /t}\n",
-		":1:10: a layer is {into: POINTER} or {json: POINTER}"},
+		":1:10: a layer is {into: POINTER}, {each: POINTERS} or {json: POINTER}"},
 	    {"ignore: [{is: x}]\nfields: {title: /t}\n", ":1:10: a condition lacks at"},
 	    {"labels: [{name: x}]\nfields: {title: /t}\n",
 		":1:10: a label with a name lacks its value"},
