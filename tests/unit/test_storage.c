@@ -25,6 +25,16 @@ static void open__new_database__is_its_owners_alone(void **state)
 	assert_int_equal(st.st_mode & 07777, 0600);
 }
 
+/* How many migrations there are: the version of a database that is up to date. */
+static int newest_version(void)
+{
+	int count = 0;
+
+	while (embedded_migrations[count].name != NULL)
+		count++;
+	return count;
+}
+
 static void open__settings__are_those_that_durability_needs(void **state)
 {
 	struct world *w = *state;
@@ -34,7 +44,7 @@ static void open__settings__are_those_that_durability_needs(void **state)
 	assert_int_equal(world_number(w, "PRAGMA synchronous"), 2);
 	assert_int_equal(world_number(w, "PRAGMA foreign_keys"), 1);
 	assert_int_equal(world_number(w, "PRAGMA mmap_size"), 0);
-	assert_int_equal(world_number(w, "PRAGMA user_version"), 1);
+	assert_int_equal(world_number(w, "PRAGMA user_version"), newest_version());
 	assert_int_equal(
 	    world_number(w, "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' "
 			    "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND NOT strict"),
@@ -95,6 +105,7 @@ static void open__database_of_a_later_version__is_refused_and_left_alone(void **
 {
 	struct world *w = *state;
 	struct error err = {0};
+	char back[64];
 
 	storage_close(w->storage);
 	world_tampers(w, "PRAGMA user_version = 99");
@@ -107,7 +118,8 @@ static void open__database_of_a_later_version__is_refused_and_left_alone(void **
 	assert_null(storage_open_reader(w->url, &err));
 	assert_int_equal(err.kind, ERROR_NEWER);
 
-	world_tampers(w, "PRAGMA user_version = 1");
+	snprintf(back, sizeof(back), "PRAGMA user_version = %d", newest_version());
+	world_tampers(w, back);
 	world_open(w);
 }
 
@@ -141,31 +153,28 @@ static void open__another_programs_file__is_refused(void **state)
 
 static void migrate__a_step_that_fails__leaves_the_version_before_it(void **state)
 {
-	static const struct embedded table[] = {
-	    {"001_facts", "SELECT 1;"}, /* is there already */
-	    {"002_fine", "CREATE TABLE fine (a INTEGER) STRICT;"},
-	    {"003_broken", "CREATE TABLE half (a INTEGER) STRICT; CREATE NONSENSE;"},
-	    {NULL, NULL},
-	};
-	static const struct embedded mended[] = {
-	    {"001_facts", ""},
-	    {"002_fine", ""},
-	    {"003_broken", "CREATE TABLE half (a INTEGER) STRICT;"},
-	    {NULL, NULL},
-	};
+	struct embedded table[64] = {{0}}, mended[64] = {{0}};
+	const int there = newest_version(); /* these are passed over */
 	struct world *w = *state;
 	struct error err = {0};
 
+	assert_in_range(there, 1, 60);
+	for (int i = 0; i < there; i++)
+		table[i] = mended[i] = (struct embedded){"there_already", "CREATE NONSENSE;"};
+	table[there] = mended[there] = (struct embedded){"fine", "CREATE TABLE fine (a INTEGER) STRICT;"};
+	table[there + 1] = (struct embedded){"broken", "CREATE TABLE half (a INTEGER) STRICT; CREATE NONSENSE;"};
+	mended[there + 1] = (struct embedded){"mended", "CREATE TABLE half (a INTEGER) STRICT;"};
+
 	assert_false(storage_migrate(w->storage, table, &err));
-	assert_non_null(strstr(err.text, "003_broken"));
-	assert_int_equal(world_number(w, "PRAGMA user_version"), 2);
+	assert_non_null(strstr(err.text, "broken"));
+	assert_int_equal(world_number(w, "PRAGMA user_version"), there + 1);
 	assert_int_equal(
 	    world_number(w, "SELECT count(*) FROM sqlite_schema WHERE name = 'fine'"), 1);
 	assert_int_equal(
 	    world_number(w, "SELECT count(*) FROM sqlite_schema WHERE name = 'half'"), 0);
 
 	assert_ok(storage_migrate(w->storage, mended, &err), err);
-	assert_int_equal(world_number(w, "PRAGMA user_version"), 3);
+	assert_int_equal(world_number(w, "PRAGMA user_version"), there + 2);
 }
 
 static void reader__while_the_daemon_writes__sees_what_is_committed(void **state)
