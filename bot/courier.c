@@ -40,6 +40,7 @@ static const struct {
     {"views.update", 100},
     {"views.publish", 100},
     {"users.info", 100},
+    {"usergroups.users.list", 20},
     {"conversations.open", 50},
     {"conversations.list", 20},
 };

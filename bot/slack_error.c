@@ -25,6 +25,11 @@ static const struct {
     {"users.*", "user_not_found", CURE_DEAD},
     {"users.*", "users_not_found", CURE_DEAD},
     {"users.*", "user_not_visible", CURE_DEAD},
+    /* Asked again in a while; nobody is a member of what cannot be read. */
+    {"usergroups.*", "no_such_subteam", CURE_DEAD},
+    {"usergroups.*", "plan_upgrade_required", CURE_DEAD},
+    {"usergroups.*", "missing_scope", CURE_DEAD},
+    {"usergroups.*", "no_permission", CURE_DEAD},
     {"views.*", "expired_trigger_id", CURE_DEAD},
     {"views.*", "exchanged_trigger_id", CURE_DEAD},
     {"views.*", "invalid_trigger_id", CURE_DEAD},

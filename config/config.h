@@ -123,5 +123,7 @@ const char *config_person_name(const struct config *config, const char *name, ch
 /* The routing key with that fingerprint (routes, then pagerduty.routing_key); NULL when the configuration has it no more. */
 const char *config_routing_key(const struct config *config, const char *fingerprint);
 bool config_working_hour(const struct config *config, int64_t at);
+/* The same for somebody whose clock is ZONE's. */
+bool config_working_hour_in(const struct config *config, const char *zone, int64_t at);
 
 #endif

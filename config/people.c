@@ -73,12 +73,17 @@ const char *config_routing_key(const struct config *config, const char *fingerpr
 
 bool config_working_hour(const struct config *config, int64_t at)
 {
+	return config_working_hour_in(config, config->hours.timezone, at);
+}
+
+bool config_working_hour_in(const struct config *config, const char *zone, int64_t at)
+{
 	const struct working_hours *hours = &config->hours;
 	int day, minute;
 
 	if (!hours->is_set)
 		return true;
-	time_local(at, hours->timezone, &day, &minute);
+	time_local(at, zone, &day, &minute);
 	if (hours->from_minute < hours->to_minute)
 		return hours->days[day] && minute >= hours->from_minute &&
 		       minute < hours->to_minute;

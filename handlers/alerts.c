@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/base/json.h"
 #include "config/base/log.h"
 #include "config/base/memory.h"
 #include "config/base/text.h"
 #include "config/base/when.h"
 #include "handlers/announcements.h"
+#include "handlers/card.h"
 #include "handlers/slack_text.h"
 #include "handlers/words.h"
 
@@ -164,6 +166,20 @@ static bool count_verdict(struct desk *desk, const struct alert *alert, const st
 	return true;
 }
 
+/* Takes it out of suppression: announcement_real(). */
+static cJSON *real_button(const struct alert *alert)
+{
+	cJSON *buttons = cJSON_CreateArray(), *button = cJSON_CreateObject();
+	char value[96];
+
+	snprintf(value, sizeof(value), "A%" PRId64 ":%" PRId64 ":H%" PRId64, alert->id, alert->version, alert->announcement);
+	json_put(button, "action", ACTION_REAL);
+	json_put(button, "label", "This one is real");
+	json_put(button, "value", value);
+	cJSON_AddItemToArray(buttons, button);
+	return buttons;
+}
+
 /* One short line in the announcement's thread for an alert that it covers. */
 static bool say_suppressed(struct desk *desk, const struct alert *alert, struct error *err)
 {
@@ -188,7 +204,7 @@ static bool say_suppressed(struct desk *desk, const struct alert *alert, struct 
 	}
 	if (alert->count > 1)
 		buf_printf(&line, " · %" PRId64 " times", alert->count);
-	ok = say_in_thread(desk, subject, announcement->channel, buf_text(&line), false, err);
+	ok = say_in_thread_with(desk, subject, announcement->channel, buf_text(&line), false, real_button(alert), 0, err);
 	buf_fini(&line);
 	return ok;
 }
@@ -305,6 +321,9 @@ static bool intake_resolve(struct desk *desk, struct alert *alert, struct alert 
 	const struct actor source = {.who = alert->source != NULL ? alert->source : "headsup", .via = "headsup"};
 	char subject[24];
 
+	/* A source that does so and has not, of what was announced: that still fires when its announcement ends. */
+	if (!storage_put_resolving(desk->storage, alert->source, err))
+		return false;
 	if (old == NULL) {
 		alert->status = ALERT_RESOLVED;
 		alert_route(desk, alert);

@@ -10,6 +10,7 @@
 #include "config/base/text.h"
 #include "config/base/when.h"
 #include "handlers/announcements_internal.h"
+#include "handlers/people.h"
 #include "handlers/slack_text.h"
 #include "handlers/words.h"
 
@@ -23,7 +24,7 @@
 
 static const struct actor headsup = {.who = "headsup", .via = "headsup"};
 
-static void subject_of(int64_t id, char out[24])
+void announcement_subject(int64_t id, char out[24])
 {
 	snprintf(out, 24, "H%" PRId64, id);
 }
@@ -72,7 +73,7 @@ static char *form(const struct matches *matches, const struct announce_request *
 
 /* ---- who may ---------------------------------------------------------------------------------------------- */
 
-static bool may_announce(const struct desk *desk, const struct actor *actor, struct error *err)
+static bool may_announce(struct desk *desk, const struct actor *actor, struct error *err)
 {
 	if (actor->is_token && (actor->may & (MAY_ANNOUNCE | MAY_ANNOUNCE_FOR)) == 0)
 		return error_set(err, ERROR_FORBIDDEN,
@@ -80,7 +81,7 @@ static bool may_announce(const struct desk *desk, const struct actor *actor, str
 	if (!actor->is_token && !desk_allows(desk, desk->config->policy.announcers, actor))
 		return error_set(err, ERROR_FORBIDDEN,
 		    "only announcers may announce (policy.announcers); ask one of them");
-	return true;
+	return person_may_decide(desk, actor, false, err);
 }
 
 static bool find_author(const struct desk *desk, const struct actor *actor,
@@ -105,7 +106,7 @@ static bool find_author(const struct desk *desk, const struct actor *actor,
 }
 
 /* MAKES_LONGER: what makes a suppression last is for announcers; responders may always end one. */
-static bool may_change(const struct desk *desk, const struct actor *actor,
+static bool may_change(struct desk *desk, const struct actor *actor,
     const struct announcement *announcement, bool makes_longer, struct error *err)
 {
 	const struct policy *policy = &desk->config->policy;
@@ -119,7 +120,7 @@ static bool may_change(const struct desk *desk, const struct actor *actor,
 		    "the token %s may change only what it announced", actor->who);
 	}
 	if (desk_allows(desk, policy->announcers, actor))
-		return true;
+		return !makes_longer || person_may_decide(desk, actor, false, err);
 	if (!makes_longer && (is_author || desk_allows(desk, policy->responders, actor)))
 		return true;
 	return error_set(err, ERROR_FORBIDDEN,
@@ -276,7 +277,7 @@ static bool demands_severity(const struct plan *plan, enum severity from)
 	return names_severity && !fits;
 }
 
-static bool make_plan(const struct desk *desk, struct plan *plan, struct error *err)
+static bool read_matches(const struct desk *desk, struct plan *plan, struct error *err)
 {
 	const struct announce_request *request = plan->request;
 
@@ -287,17 +288,30 @@ static bool make_plan(const struct desk *desk, struct plan *plan, struct error *
 	if (request->match_count > MATCH_MAX)
 		return error_set(
 		    err, ERROR_USAGE, "at most %d matches in one announcement", MATCH_MAX);
-	if (!matches_parse(request->match, request->match_count, &plan->matches, err) ||
-	    !check_reason(plan, err) || !check_matches(desk, plan, err) ||
-	    !find_window(desk, plan, err) || !find_budget(desk, plan, err) ||
+	return matches_parse(request->match, request->match_count, &plan->matches, err) &&
+	       check_reason(plan, err) && check_matches(desk, plan, err);
+}
+
+/* At odd hours, and where its matches let through only what asks for one anyway. */
+static bool needs_approval(const struct desk *desk, const struct plan *plan)
+{
+	return (!config_working_hour(desk->config, desk->now) &&
+		   !is_in_working_hours(desk, plan)) ||
+	       demands_severity(plan, desk->config->policy.approval_from);
+}
+
+static bool make_plan(const struct desk *desk, struct plan *plan, struct error *err)
+{
+	const struct announce_request *request = plan->request;
+
+	if (!read_matches(desk, plan, err) || !find_window(desk, plan, err) ||
+	    !find_budget(desk, plan, err) ||
 	    (request->lease_s != 0 && !check_lease(request->lease_s, err)))
 		return false;
 	if (announcements_count(desk->announcements) >= ANNOUNCEMENTS_STANDING_MAX)
 		return error_set(err, ERROR_REFUSED,
 		    "%d announcements stand already; end some first", ANNOUNCEMENTS_STANDING_MAX);
-	plan->needs_approval =
-	    (!config_working_hour(desk->config, desk->now) && !is_in_working_hours(desk, plan)) ||
-	    demands_severity(plan, desk->config->policy.approval_from);
+	plan->needs_approval = needs_approval(desk, plan);
 	return true;
 }
 
@@ -378,10 +392,12 @@ static struct announcement *make(
 	made->channel = xstrdup(channel);
 	made->idempotency_key = xstrdup(key);
 	made->version = 1;
+	made->edition = 1;
+	made->asked_at = desk->now;
 	return made;
 }
 
-static char *detail_of(const struct announcement *announcement)
+char *announcement_detail(const struct announcement *announcement)
 {
 	cJSON *json = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(json, "match");
 	char *text;
@@ -405,10 +421,10 @@ static bool keep(
     struct desk *desk, const struct actor *actor, struct announcement *made, struct error *err)
 {
 	char subject[24];
-	char *detail = detail_of(made);
+	char *detail = announcement_detail(made);
 	bool ok = storage_add_announcement(desk->storage, made, err);
 
-	subject_of(made->id, subject);
+	announcement_subject(made->id, subject);
 	ok = ok && desk_audit(desk, actor, "announced", subject, detail, err) &&
 	     announcements_put(desk, made, err) && say_announcement(desk, made, err);
 	free(detail);
@@ -431,14 +447,16 @@ static bool try_announce(struct desk *desk, const struct actor *actor, struct pl
 	return false;
 }
 
-/* What was refused is a fact of the audit log. */
-static bool refused(struct desk *desk, const struct actor *actor, bool is_dry, struct error *err)
+bool announcement_refused(struct desk *desk, const struct actor *actor, int64_t id, struct error *err)
 {
 	struct error trouble;
+	char subject[24] = "";
 
-	if (is_dry || (err->kind != ERROR_REFUSED && err->kind != ERROR_FORBIDDEN))
+	if (id != 0)
+		announcement_subject(id, subject);
+	if ((err->kind != ERROR_REFUSED && err->kind != ERROR_FORBIDDEN))
 		return false;
-	if (!desk_audit(desk, actor, "refused", "", err->text, &trouble))
+	if (!desk_audit(desk, actor, "refused", subject, err->text, &trouble))
 		*err = trouble;
 	return false;
 }
@@ -475,7 +493,101 @@ bool announce(struct desk *desk, const struct actor *actor, const struct announc
 		ok = try_announce(desk, actor, &plan, key, made, err);
 	matches_fini(&plan.matches);
 	free(key);
-	return ok || refused(desk, actor, request->is_dry, err);
+	return ok || (!request->is_dry && announcement_refused(desk, actor, 0, err));
+}
+
+/* ---- editing ---------------------------------------------------------------------------------------------- */
+
+static bool may_edit(struct desk *desk, const struct actor *actor,
+    const struct announcement *announcement, struct error *err)
+{
+	if (!may_announce(desk, actor, err))
+		return false;
+	if (text_equal(announcement->author, actor->who) ||
+	    (!actor->is_token && person_is_same(desk, announcement->author, actor->who)))
+		return true;
+	return error_set(err, ERROR_FORBIDDEN,
+	    "H%" PRId64 " is somebody else's, and only who announced it may edit it; announce your "
+	    "own with expect",
+	    announcement->id);
+}
+
+static void put_all_matches(const struct announcement *announcement, struct buf *out)
+{
+	for (size_t i = 0; i < announcement->match_count; i++) {
+		buf_puts(out, i > 0 ? " " : "");
+		buf_put_code(out, announcement->match[i], LINE_MATCH_UNITS);
+	}
+}
+
+/* What it says from now on; all that was approved is to be approved again. */
+static void take_matches(
+    struct desk *desk, const struct plan *plan, struct announcement *announcement)
+{
+	for (size_t i = 0; i < announcement->match_count; i++)
+		free(announcement->match[i]);
+	free(announcement->match);
+	announcement->match_count = plan->matches.count;
+	announcement->match =
+	    xcalloc(announcement->match_count + 1, sizeof(*announcement->match));
+	for (size_t i = 0; i < announcement->match_count; i++)
+		announcement->match[i] = xstrdup(plan->matches.list[i]->source);
+	announcement->needs_approval = needs_approval(desk, plan);
+	announcement->approval_from = announcement->approved_until = 0;
+	announcement->approved_at = TIME_NONE;
+	replace_text(&announcement->approved_by, NULL);
+	replace_text(&announcement->denied_by, NULL);
+	announcement->asked_at = desk->now;
+	announcement->edition++;
+}
+
+static bool edit(struct desk *desk, const struct actor *actor, const struct plan *plan,
+    struct announcement *announcement, struct error *err)
+{
+	char subject[24], *before = announcement_detail(announcement), *after, *detail;
+	struct buf line;
+	bool ok;
+
+	announcement_subject(announcement->id, subject);
+	buf_init(&line, TEXT_MAX_BYTES);
+	buf_puts(&line, "Edited by ");
+	buf_put_person(&line, desk->config, actor->who);
+	buf_puts(&line, ": was ");
+	put_all_matches(announcement, &line);
+	take_matches(desk, plan, announcement);
+	buf_puts(&line, ", is now ");
+	put_all_matches(announcement, &line);
+	after = announcement_detail(announcement);
+	detail = xasprintf("{\"before\":%s,\"after\":%s}", before, after);
+	ok = desk_audit(desk, actor, "edited", subject, detail, err) &&
+	     announcement_write(desk, announcement, err) &&
+	     say_in_thread(desk, subject, announcement->channel, buf_text(&line), false, err);
+	buf_fini(&line);
+	free(before);
+	free(after);
+	free(detail);
+	return ok;
+}
+
+bool announcement_edit(struct desk *desk, const struct actor *actor, int64_t id, char **match,
+    size_t match_count, struct announcement **now, struct error *err)
+{
+	struct announcement *announcement = announcement_standing(desk, id, true, err);
+	struct announce_request request = {.match = match, .match_count = match_count};
+	struct plan plan = {.request = &request};
+	bool ok;
+
+	*now = NULL;
+	if (announcement == NULL)
+		return false;
+	request.because = announcement->because;
+	plan.starts_at = announcement->starts_at > desk->now ? announcement->starts_at : desk->now;
+	plan.ends_at = announcement->ends_at;
+	ok = may_edit(desk, actor, announcement, err) && read_matches(desk, &plan, err) &&
+	     edit(desk, actor, &plan, announcement, err);
+	matches_fini(&plan.matches);
+	return announcement_give(
+	    announcement, ok || announcement_refused(desk, actor, id, err), now);
 }
 
 /* ---- what becomes of it ----------------------------------------------------------------------------------- */
@@ -497,9 +609,16 @@ static void put_receipt(
 		    "*Broken:* more came than the %" PRId64 " that were announced, so it ends here. "
 		    "What comes now fires as _more than announced_.",
 		    announcement->max);
+		announcement_put_retold(announcement, out);
 		return;
 	}
-	if (text_equal(why, "time")) {
+	if (text_equal(why, OVER_NEVER_APPROVED)) {
+		buf_puts(out, "Over: it was never approved. ");
+	} else if (text_equal(why, OVER_NOT_ME)) {
+		buf_puts(out, "*Not me*, says ");
+		buf_put_person(out, desk->config, announcement->over_by);
+		buf_puts(out, ": it ends here, and all that it covered is told anew. ");
+	} else if (text_equal(why, "time")) {
 		buf_puts(out, "Over: its time is up. ");
 	} else if (text_equal(why, "lease")) {
 		buf_puts(out, "Over: whoever kept it alive went silent. ");
@@ -510,8 +629,9 @@ static void put_receipt(
 		buf_put_person(out, desk->config, announcement->over_by);
 		buf_puts(out, ". ");
 	}
-	if (announcement->needs_approval && !announcement_is_approved(announcement))
-		buf_puts(out, "Nobody approved it: it covered nothing.");
+	if (announcement->needs_approval && announcement->approval_from == 0 &&
+	    !announcement_is_approved(announcement))
+		buf_puts(out, "Nobody approved it: it covered nothing");
 	else if (announcement->matched == 0)
 		buf_puts(out, "Announced, never seen");
 	else
@@ -521,26 +641,26 @@ static void put_receipt(
 		buf_printf(out, "; %" PRId64 " near miss%s", announcement->near_misses,
 		    announcement->near_misses == 1 ? "" : "es");
 	buf_putc(out, '.');
+	announcement_put_retold(announcement, out);
 }
 
-static bool say_receipt(
+bool announcement_say_receipt(
     struct desk *desk, const struct announcement *announcement, struct error *err)
 {
 	char subject[24];
 	struct buf text;
 	bool ok;
 
-	subject_of(announcement->id, subject);
+	announcement_subject(announcement->id, subject);
 	buf_init(&text, TEXT_MAX_BYTES);
 	put_receipt(desk, announcement, &text);
 	ok = say_in_thread(desk, subject, announcement->channel, buf_text(&text),
-	    announcement_is_broken(announcement), err);
+	    announcement_is_broken(announcement) || text_equal(announcement->over_why, OVER_NOT_ME), err);
 	buf_fini(&text);
 	return ok;
 }
 
-/* Writes a change and shows it. */
-static bool put(struct desk *desk, struct announcement *announcement, struct error *err)
+bool announcement_write(struct desk *desk, struct announcement *announcement, struct error *err)
 {
 	announcement->version++;
 	return storage_put_announcement(desk->storage, announcement, err) &&
@@ -548,22 +668,26 @@ static bool put(struct desk *desk, struct announcement *announcement, struct err
 	       say_announcement(desk, announcement, err);
 }
 
-static bool over(struct desk *desk, const struct actor *actor, struct announcement *announcement,
-    enum announcement_state state, const char *why, struct error *err)
+bool announcement_over(struct desk *desk, const struct actor *actor,
+    struct announcement *announcement, enum announcement_state state, const char *why,
+    struct error *err)
 {
 	const char *what = state == ANNOUNCEMENT_CANCELLED ? "cancelled" : "ended";
 	char subject[24];
 
-	subject_of(announcement->id, subject);
+	announcement_subject(announcement->id, subject);
 	announcement->state = state;
 	announcement->over_at = desk->now;
 	free(announcement->over_why);
 	announcement->over_why = xstrndup(why, utf16_prefix(why, strlen(why), WHY_MAX));
 	replace_text(&announcement->over_by, actor->who);
+	announcement_begin_retelling(announcement);
 	log_info("%s %s by=%s why=%s matched=%" PRId64 " max=%" PRId64, subject, what, actor->who,
 	    announcement->over_why, announcement->matched, announcement->max);
 	return desk_audit(desk, actor, what, subject, announcement->over_why, err) &&
-	       put(desk, announcement, err) && say_receipt(desk, announcement, err);
+	       storage_remove_reals(desk->storage, announcement->id, err) &&
+	       announcement_write(desk, announcement, err) &&
+	       announcement_retell(desk, announcement, err);
 }
 
 bool announcement_count(
@@ -581,7 +705,7 @@ bool announcement_count(
 		announcement->matched++;
 	else
 		announcement->near_misses++;
-	ok = put(desk, announcement, err);
+	ok = announcement_write(desk, announcement, err);
 	announcement_free(announcement);
 	return ok;
 }
@@ -596,14 +720,13 @@ bool announcement_break(struct desk *desk, int64_t id, const struct alert *alert
 	if (found == NULL)
 		return true;
 	announcement = announcement_copy(found);
-	ok = over(desk, &headsup, announcement, ANNOUNCEMENT_ENDED, "budget", err);
+	ok = announcement_over(desk, &headsup, announcement, ANNOUNCEMENT_ENDED, "budget", err);
 	announcement_free(announcement);
 	return ok;
 }
 
-/* Reads H<id> for a change by ACTOR; NULL when it is not there, over, or not theirs. The caller frees. */
-static struct announcement *open_for(
-    struct desk *desk, const struct actor *actor, int64_t id, bool makes_longer, struct error *err)
+struct announcement *announcement_standing(
+    struct desk *desk, int64_t id, bool wants_more, struct error *err)
 {
 	struct announcement *announcement = storage_announcement(desk->storage, id, err);
 	const char *why;
@@ -614,22 +737,30 @@ static struct announcement *open_for(
 			    "there is no H%" PRId64 "; list shows those that stand", id);
 		return NULL;
 	}
-	if (!may_change(desk, actor, announcement, makes_longer, err))
-		goto no;
 	/* What ran out in this second is over, whether or not its end has been told. */
 	why = announcement_over_why(announcement, desk->now);
 	if (why == NULL)
 		return announcement;
 	error_set(err, ERROR_CONFLICT, "H%" PRId64 " is over already (%s: %.100s)%s", id,
 	    announcement_status(announcement, desk->now), why,
-	    makes_longer ? "; announce anew with expect" : "");
-no:
+	    wants_more ? "; announce anew with expect" : "");
 	announcement_free(announcement);
 	return NULL;
 }
 
-/* Hands ANNOUNCEMENT over on success. */
-static bool give(struct announcement *announcement, bool ok, struct announcement **now)
+/* Reads H<id> for a change by ACTOR; NULL when it is not there, over, or not theirs. The caller frees. */
+static struct announcement *open_for(
+    struct desk *desk, const struct actor *actor, int64_t id, bool makes_longer, struct error *err)
+{
+	struct announcement *announcement = announcement_standing(desk, id, makes_longer, err);
+
+	if (announcement == NULL || may_change(desk, actor, announcement, makes_longer, err))
+		return announcement;
+	announcement_free(announcement);
+	return NULL;
+}
+
+bool announcement_give(struct announcement *announcement, bool ok, struct announcement **now)
 {
 	*now = ok ? announcement : NULL;
 	if (!ok)
@@ -662,6 +793,23 @@ static bool may_grow(const struct desk *desk, const struct announcement *announc
 	    most, announcement->id, rest);
 }
 
+/* An approval holds for what was approved, and working hours for what was announced in them: what is added has to be asked for. */
+static void grow(const struct desk *desk, struct announcement *announcement, int64_t by_s)
+{
+	const struct plan added = {
+	    .starts_at = announcement->ends_at, .ends_at = announcement->ends_at + by_s};
+
+	if (announcement_is_approved(announcement) && announcement->approved_until == 0)
+		announcement->approved_until = announcement->ends_at;
+	if (!announcement->needs_approval && !config_working_hour(desk->config, desk->now) &&
+	    !is_in_working_hours(desk, &added)) {
+		announcement->needs_approval = true;
+		announcement->approval_from = announcement->ends_at;
+	}
+	announcement->ends_at += by_s;
+	announcement->edition++;
+}
+
 bool announcement_extend(struct desk *desk, const struct actor *actor, int64_t id, int64_t by_s,
     struct announcement **now, struct error *err)
 {
@@ -675,14 +823,15 @@ bool announcement_extend(struct desk *desk, const struct actor *actor, int64_t i
 	if (announcement == NULL)
 		return false;
 	if (!may_grow(desk, announcement, by_s, err))
-		return give(announcement, refused(desk, actor, false, err), now);
-	subject_of(id, subject);
-	announcement->ends_at += by_s;
+		return announcement_give(
+		    announcement, announcement_refused(desk, actor, id, err), now);
+	announcement_subject(id, subject);
+	grow(desk, announcement, by_s);
 	duration_write(by_s, by, sizeof(by));
 	snprintf(detail, sizeof(detail), "by %s", by);
-	return give(announcement,
+	return announcement_give(announcement,
 	    desk_audit(desk, actor, "extended", subject, detail, err) &&
-		put(desk, announcement, err),
+		announcement_write(desk, announcement, err),
 	    now);
 }
 
@@ -697,10 +846,10 @@ bool announcement_end(struct desk *desk, const struct actor *actor, int64_t id, 
 	if (announcement->starts_at > desk->now) {
 		error_set(err, ERROR_CONFLICT, "H%" PRId64 " has not begun; try: cancel H%" PRId64,
 		    id, id);
-		return give(announcement, false, now);
+		return announcement_give(announcement, false, now);
 	}
-	return give(announcement,
-	    over(desk, actor, announcement, ANNOUNCEMENT_ENDED, text_is_empty(why) ? "done" : why,
+	return announcement_give(announcement,
+	    announcement_over(desk, actor, announcement, ANNOUNCEMENT_ENDED, text_is_empty(why) ? "done" : why,
 		err),
 	    now);
 }
@@ -716,10 +865,10 @@ bool announcement_cancel(struct desk *desk, const struct actor *actor, int64_t i
 	if (announcement->starts_at <= desk->now) {
 		error_set(
 		    err, ERROR_CONFLICT, "H%" PRId64 " has begun; try: end H%" PRId64, id, id);
-		return give(announcement, false, now);
+		return announcement_give(announcement, false, now);
 	}
-	return give(announcement,
-	    over(desk, actor, announcement, ANNOUNCEMENT_CANCELLED, "cancelled", err), now);
+	return announcement_give(announcement,
+	    announcement_over(desk, actor, announcement, ANNOUNCEMENT_CANCELLED, "cancelled", err), now);
 }
 
 /* A lease is in the hand of who took it: another token could otherwise keep a dead job's alive. */
@@ -762,7 +911,7 @@ bool announcement_renew(struct desk *desk, const struct actor *actor, int64_t id
 		return false;
 	announcement = open_for(desk, actor, id, true, err);
 	return announcement != NULL &&
-	       give(announcement, renew(desk, actor, announcement, lease_s, err), now);
+	       announcement_give(announcement, renew(desk, actor, announcement, lease_s, err), now);
 }
 
 static bool on_due(struct desk *desk, int64_t id, struct error *err)
@@ -774,13 +923,15 @@ static bool on_due(struct desk *desk, int64_t id, struct error *err)
 
 	if (found == NULL)
 		return true;
-	if (desk->now < announcement_ends_at(found)) {
-		log_info("H%" PRId64 " begins", id);
-		return say_announcement(desk, found, err);
-	}
 	why = announcement_over_why(found, desk->now);
 	announcement = announcement_copy(found);
-	ok = over(desk, &headsup, announcement, ANNOUNCEMENT_ENDED, why, err);
+	if (why != NULL)
+		ok = announcement_over(desk, &headsup, announcement, ANNOUNCEMENT_ENDED, why, err);
+	else if (announcement_remind_at(found) != TIME_NONE &&
+		 announcement_remind_at(found) <= desk->now)
+		ok = announcement_remind(desk, announcement, err);
+	else
+		ok = say_announcement(desk, announcement, err);
 	announcement_free(announcement);
 	return ok;
 }

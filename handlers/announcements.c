@@ -14,6 +14,7 @@
 
 #define LOAD_PAGE 1000       /* rows a query */
 #define BROKEN_SCAN_MAX 2000 /* newest ended ones that are looked at for broken budgets */
+#define REALS_MAX 16         /* announcements under which one alert was said to be real, that are looked at */
 #define DUE_BATCH_MAX 500    /* begun or ended in one tick; the rest in the next */
 
 /* ---- one announcement ----------------------------------------------------------------------------------- */
@@ -34,6 +35,7 @@ struct announcement *announcement_copy(const struct announcement *announcement)
 	copy->because = xstrdup(announcement->because);
 	copy->channel = xstrdup(announcement->channel);
 	copy->idempotency_key = xstrdup(announcement->idempotency_key);
+	copy->denied_by = xstrdup(announcement->denied_by);
 	return copy;
 }
 
@@ -41,6 +43,30 @@ bool announcement_is_approved(const struct announcement *announcement)
 {
 	return announcement->approved_by != NULL &&
 	       !text_equal(announcement->approved_by, announcement->author);
+}
+
+bool announcement_is_approved_at(const struct announcement *announcement, int64_t now)
+{
+	return announcement_is_approved(announcement) && announcement->approved_at <= now &&
+	       (announcement->approved_until == 0 || now < announcement->approved_until);
+}
+
+bool announcement_is_pending(const struct announcement *announcement, int64_t now)
+{
+	return announcement->needs_approval && now >= announcement->approval_from &&
+	       !announcement_is_approved_at(announcement, now);
+}
+
+int64_t announcement_asked_until(const struct announcement *announcement)
+{
+	const int64_t asked_at =
+	    announcement->asked_at != 0 ? announcement->asked_at : announcement->created_at;
+
+	if (!announcement->needs_approval || announcement->approval_from != 0 ||
+	    announcement_is_approved(announcement))
+		return TIME_NONE;
+	return asked_at + APPROVAL_WAIT_S < announcement->ends_at ? asked_at + APPROVAL_WAIT_S
+								   : announcement->ends_at;
 }
 
 int64_t announcement_ends_at(const struct announcement *announcement)
@@ -57,7 +83,10 @@ const char *announcement_status(const struct announcement *announcement, int64_t
 		return "cancelled";
 	if (announcement->state == ANNOUNCEMENT_ENDED || now >= announcement_ends_at(announcement))
 		return "ended";
-	if (announcement->needs_approval && !announcement_is_approved(announcement))
+	if (announcement_asked_until(announcement) != TIME_NONE &&
+	    now >= announcement_asked_until(announcement))
+		return "ended";
+	if (announcement_is_pending(announcement, now))
 		return "pending";
 	return now < announcement->starts_at ? "scheduled" : "active";
 }
@@ -66,6 +95,9 @@ const char *announcement_over_why(const struct announcement *announcement, int64
 {
 	if (announcement->state != ANNOUNCEMENT_STANDS)
 		return announcement->over_why != NULL ? announcement->over_why : "time";
+	if (announcement_asked_until(announcement) != TIME_NONE &&
+	    now >= announcement_asked_until(announcement))
+		return OVER_NEVER_APPROVED;
 	if (now < announcement_ends_at(announcement))
 		return NULL;
 	return announcement_ends_at(announcement) < announcement->ends_at ? "lease" : "time";
@@ -132,11 +164,11 @@ bool announcement_is_bound(const struct desk *desk, const struct announcement *a
 	return is_bound;
 }
 
-bool announcement_lacks_approval(
-    const struct desk *desk, const struct announcement *announcement, const struct alert *alert)
+bool announcement_lacks_approval(const struct desk *desk, const struct announcement *announcement,
+    const struct alert *alert, int64_t at)
 {
 	return alert->severity >= desk->config->policy.approval_from &&
-	       !announcement_is_approved(announcement);
+	       !announcement_is_approved_at(announcement, at);
 }
 
 void announcement_other_actor(const char *author, const struct alert *alert, char *out, size_t size)
@@ -234,12 +266,38 @@ static void heap_settle(struct announcements *all)
 		heap_pop(all);
 }
 
-static void set_due(struct announcements *all, struct standing *standing)
+/* The earlier of DUE and AT, where AT is still to come. */
+static int64_t earlier(int64_t due, int64_t at, int64_t now)
+{
+	return at > now && at < due ? at : due;
+}
+
+/* Its next begin or end, reminder, or end of what was approved. What is past and was not acted on comes up no more. */
+static int64_t next_due(const struct standing *standing, int64_t now)
+{
+	const struct announcement *said = standing->said;
+	int64_t due = announcement_ends_at(said), remind_at = announcement_remind_at(said);
+
+	if (announcement_is_broken(said))
+		return due;
+	if (!standing->has_begun && said->starts_at < due)
+		due = said->starts_at;
+	if (announcement_asked_until(said) != TIME_NONE && announcement_asked_until(said) < due)
+		due = announcement_asked_until(said);
+	if (said->needs_approval)
+		due = earlier(due, said->approval_from, now);
+	if (announcement_is_approved(said))
+		due = earlier(due, said->approved_until, now);
+	if (remind_at != TIME_NONE && remind_at < due)
+		due = remind_at;
+	return due;
+}
+
+static void set_due(struct announcements *all, struct standing *standing, int64_t now)
 {
 	const int64_t before = standing->due_at;
 
-	standing->due_at =
-	    standing->has_begun ? announcement_ends_at(standing->said) : standing->said->starts_at;
+	standing->due_at = next_due(standing, now);
 	if (standing->due_at != before)
 		heap_push(all, standing->due_at, standing->said->id);
 }
@@ -313,11 +371,11 @@ static void add(struct desk *desk, const struct announcement *announcement)
 	if (announcement_is_broken(announcement))
 		all->broken_count++;
 	put_in(all, standing);
-	set_due(all, standing);
+	set_due(all, standing, desk->now);
 }
 
-static void replace(
-    struct announcements *all, struct standing *standing, const struct announcement *announcement)
+static void replace(struct announcements *all, struct standing *standing,
+    const struct announcement *announcement, int64_t now)
 {
 	all->broken_count += announcement_is_broken(announcement) ? 1 : 0;
 	all->broken_count -= announcement_is_broken(standing->said) ? 1 : 0;
@@ -326,7 +384,7 @@ static void replace(
 	if (announcement_is_broken(announcement) ||
 	    announcement->starts_at <= announcement->created_at)
 		standing->has_begun = true;
-	set_due(all, standing);
+	set_due(all, standing, now);
 }
 
 static bool is_kept(const struct announcement *announcement, int64_t now)
@@ -345,7 +403,7 @@ bool announcements_put(
 	desk->caches_changed = true;
 	if (standing != NULL && is_kept(announcement, desk->now) &&
 	    covers_the_same(standing->said, announcement)) {
-		replace(all, standing, announcement);
+		replace(all, standing, announcement, desk->now);
 	} else {
 		take_out(all, announcement->id);
 		if (is_kept(announcement, desk->now))
@@ -486,10 +544,14 @@ bool announcements_each_due(struct desk *desk,
 			take_out(all, due[i]);
 			continue;
 		}
-		standing->has_begun = true;
-		set_due(all, standing);
+		if (desk->now >= standing->said->starts_at)
+			standing->has_begun = true;
+		standing->due_at = TIME_NONE;
 		if (!each(desk, due[i], err))
 			return false;
+		standing = standing_find(all, due[i]);
+		if (standing != NULL && standing->due_at == TIME_NONE)
+			set_due(all, standing, desk->now);
 	}
 	heap_settle(all);
 	return true;
@@ -531,7 +593,8 @@ static void judge_whole(struct judging *judging, const struct announcement *anno
 {
 	if (announcement_is_broken(announcement) || announcement->matched >= announcement->max)
 		judging->used_up = announcement;
-	else if (announcement_lacks_approval(judging->desk, announcement, judging->alert))
+	else if (announcement_lacks_approval(
+		     judging->desk, announcement, judging->alert, judging->desk->now))
 		judging->unapproved = announcement;
 	else
 		judging->cover = announcement;
@@ -547,7 +610,7 @@ static bool judge_one(void *ctx, struct indexed *item, bool is_near)
 	if (judging->cover != NULL || (is_near && is_full(judging->verdict)))
 		return false;
 	if (!is_within(announcement, judging->desk->now) ||
-	    (announcement->needs_approval && !announcement_is_approved(announcement)))
+	    announcement_is_pending(announcement, judging->desk->now))
 		return true;
 	indexed_fit(item, judging->alert, 2, &fit);
 	if (fit.failed == 0 && fit.actor_holds) {
@@ -598,10 +661,24 @@ static void say_why(const struct judging *judging)
 	verdict->announcement = nearest != NULL ? nearest->id : 0;
 }
 
+/* Somebody said of an alert of this key that it is real, under an announcement that still stands; 0: nobody did. */
+static int64_t real_under(const struct desk *desk, const struct alert *alert)
+{
+	int64_t said[REALS_MAX];
+	const size_t count = storage_reals(desk->storage, alert->dedup_key, said, REALS_MAX);
+
+	for (size_t i = 0; i < count; i++) {
+		if (announcements_find(desk, said[i]) != NULL)
+			return said[i];
+	}
+	return 0;
+}
+
 void announcements_judge(
     const struct desk *desk, const struct alert *alert, struct verdict *verdict)
 {
 	struct judging judging = {.desk = desk, .alert = alert, .verdict = verdict};
+	int64_t real;
 
 	verdict->kind = VERDICT_UNEXPECTED;
 	verdict->announcement = verdict->used_up = 0;
@@ -620,5 +697,13 @@ void announcements_judge(
 	if (alert_is_never_suppressed(desk, alert)) {
 		verdict->kind = VERDICT_NEVER;
 		snprintf(verdict->why, sizeof(verdict->why), "announced, but never suppressed");
+		return;
+	}
+	real = real_under(desk, alert);
+	if (real != 0) {
+		verdict->kind = VERDICT_NEVER;
+		verdict->announcement = real;
+		snprintf(verdict->why, sizeof(verdict->why),
+		    "announced (H%" PRId64 "), but this one is real", real);
 	}
 }

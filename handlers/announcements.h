@@ -49,6 +49,15 @@ const struct announcement *announcements_find(const struct desk *desk, int64_t i
 bool announcement_is_bound(const struct desk *desk, const struct announcement *announcement, const struct person_config **person);
 /* Somebody else than its author approved it. */
 bool announcement_is_approved(const struct announcement *announcement);
+/* The same, and that holds at NOW: it was approved by then, and not extended past what was approved. */
+bool announcement_is_approved_at(const struct announcement *announcement, int64_t now);
+/* Nothing of it counts at NOW, since nobody approved it. */
+bool announcement_is_pending(const struct announcement *announcement, int64_t now);
+/* Of which nothing counts unless it is approved: until when that may be; TIME_NONE for all others. */
+int64_t announcement_asked_until(const struct announcement *announcement);
+#define APPROVAL_WAIT_S (4 * 3600) /* after this nobody approves it any more: it is over */
+#define OVER_NEVER_APPROVED "never approved"
+#define OVER_NOT_ME "not me"
 /* When it ends: its window's end, or its lease's where that is earlier. */
 int64_t announcement_ends_at(const struct announcement *announcement);
 struct announcement *announcement_copy(const struct announcement *announcement); /* the caller frees */
@@ -106,6 +115,45 @@ bool announcement_cancel(struct desk *desk, const struct actor *actor, int64_t i
  * shown, and leaves no line in the audit log: the window that it can fill was written down when it was announced.
  */
 bool announcement_renew(struct desk *desk, const struct actor *actor, int64_t id, int64_t lease_s, struct announcement **now, struct error *err);
+/*
+ * Replaces the matches of ACTOR's own announcement, through the same guard rails; what was approved is to be approved again.
+ */
+bool announcement_edit(struct desk *desk, const struct actor *actor, int64_t id, char **match, size_t match_count,
+    struct announcement **now, struct error *err);
+
+/* ---- approvals (approval.c) ------------------------------------------------------------------------------ */
+
+/*
+ * The second pair of eyes: never the author, nor another account of theirs, a guest, a bot or a token; who policy.approvers says. It holds for
+ * the announcement as it is. EDITION is what the approver saw (0: what is now); when it was changed since, ERROR_CONFLICT. ERROR_WAIT: Slack is to
+ * say first who desk->wanted_profile is.
+ */
+bool announcement_approve(struct desk *desk, const struct actor *actor, int64_t id, int64_t edition, struct announcement **now,
+    struct error *err);
+/*
+ * The same people say no: what is pending is over, of what counts for the rest the critical part still fires, and an approval that was given
+ * is taken back. WHY may be NULL.
+ */
+bool announcement_deny(struct desk *desk, const struct actor *actor, int64_t id, const char *why, struct announcement **now,
+    struct error *err);
+
+/* ---- life (life.c) --------------------------------------------------------------------------------------- */
+
+#define REMIND_BEFORE_S 300 /* the author is reminded so long before the end */
+#define REMIND_FROM_S 600   /* of what lasts so long at least */
+#define STILL_FIRING_S 300  /* what repeated so shortly before the end still fires */
+#define RETELL_BATCH 100    /* alerts that are told anew at a time */
+
+/* "Not me": anybody who says so ends it at once (or takes it back, where it has not begun), and all that it covered is told anew. */
+bool announcement_not_me(struct desk *desk, const struct actor *actor, int64_t id, struct announcement **now, struct error *err);
+/*
+ * "This one is real": the alert, which H<id> covers, is open: posted, and paged; what comes of its key while H<id> stands fires too.
+ * *ALERT_NOW is the alert after (or as it is, on ERROR_CONFLICT); the caller frees.
+ */
+bool announcement_real(struct desk *desk, const struct actor *actor, int64_t id, int64_t alert, struct alert **alert_now,
+    struct error *err);
+/* Goes on telling what those that are over covered and still fires; called about once a second. */
+bool announcements_retell(struct desk *desk, struct error *err);
 /* One alert was covered (IS_MATCH) or missed by one match: counts, and shows it. */
 bool announcement_count(struct desk *desk, int64_t id, const struct alert *alert, bool is_match, struct error *err);
 /* ALERT is one more than was announced: it ends, which is told aloud, and what comes now fires as more than announced. */

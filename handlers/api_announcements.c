@@ -34,6 +34,9 @@ static cJSON *announcement_json(const struct desk *desk, const struct announceme
 	cJSON_AddBoolToObject(json, "needs_approval", announcement->needs_approval);
 	json_put(json, "approved_by",
 	    announcement->approved_by != NULL ? config_person_name(desk->config, announcement->approved_by, space) : NULL);
+	json_put_time(json, "approved_until", announcement->approved_until != 0 ? announcement->approved_until : TIME_NONE);
+	json_put(json, "denied_by",
+	    announcement->denied_by != NULL ? config_person_name(desk->config, announcement->denied_by, space) : NULL);
 	json_put_time(json, "lease_until", announcement->lease_until);
 	json_put_time(json, "over_at", announcement->over_at);
 	json_put(json, "over_why", announcement_over_why(announcement, desk->now));
@@ -278,6 +281,10 @@ static bool act(struct call *call, int64_t id, const cJSON *json, struct announc
 			return false;
 		return announcement_renew(call->desk, actor, id, by_s, now, err);
 	}
+	if (strcmp(call->verb, "approve") == 0)
+		return announcement_approve(call->desk, actor, id, 0, now, err);
+	if (strcmp(call->verb, "deny") == 0)
+		return announcement_deny(call->desk, actor, id, NULL, now, err);
 	return error_set(err, ERROR_NOT_FOUND,
 	    "an announcement can be extended, ended, cancelled or renewed: …/extend, …/end, …/cancel, …/renew");
 }
@@ -312,7 +319,8 @@ void api_announcements_act(struct call *call)
 		api_json(call->answer, 200, announcement_json(call->desk, now));
 	} else {
 		refuse_act(call, id, &err);
-		call->is_stored = false;
+		/* As above. */
+		call->is_stored = err.kind == ERROR_REFUSED || err.kind == ERROR_FORBIDDEN;
 	}
 	announcement_free(now);
 	cJSON_Delete(json);

@@ -10,6 +10,7 @@
 #include "config/base/text.h"
 #include "config/base/when.h"
 #include "handlers/announcements.h"
+#include "handlers/people.h"
 #include "handlers/slack_text.h"
 
 /* docs.slack.dev/reference/block-kit: limits are counted on escaped text, in UTF-16 units to be safe. */
@@ -279,11 +280,19 @@ static void put_nearest(struct buf *line, const struct alert *alert)
 	}
 }
 
+/* Of who did it, where their zone is known: night is where they are. */
 static bool is_odd_hour(const struct desk *desk, const struct alert *alert)
 {
 	int64_t at = alert->occurred_at != TIME_NONE ? alert->occurred_at : alert->received_at;
+	char *zone;
+	bool is_working;
 
-	if (!desk->config->hours.is_set || at == TIME_NONE || config_working_hour(desk->config, at))
+	if (!desk->config->hours.is_set || at == TIME_NONE)
+		return false;
+	zone = person_zone_of_login(desk, alert->actor);
+	is_working = config_working_hour_in(desk->config, zone != NULL ? zone : desk->config->hours.timezone, at);
+	free(zone);
+	if (is_working)
 		return false;
 	return alert->mark == NULL || strstr(alert->mark, "odd hour") == NULL;
 }
@@ -616,6 +625,18 @@ static void put_announcement_status(struct buf *line, const struct desk *desk, c
 	if (announcement->approved_by != NULL) {
 		buf_puts(line, " · approved by ");
 		buf_put_person(line, desk->config, announcement->approved_by);
+		if (announcement->approved_until != 0) {
+			buf_puts(line, " until ");
+			put_until(line, desk, announcement, announcement->approved_until);
+		}
+	} else if (announcement->denied_by != NULL) {
+		buf_printf(line, " · %s still fires: denied by ", severity_name(desk->config->policy.approval_from));
+		buf_put_person(line, desk->config, announcement->denied_by);
+	}
+	if (announcement->needs_approval && announcement->approval_from > desk->now) {
+		buf_puts(line, " · needs an approval from ");
+		put_until(line, desk, announcement, announcement->approval_from);
+		buf_puts(line, " on");
 	}
 }
 
@@ -646,6 +667,23 @@ static void add_announcement_fields(cJSON *blocks, const struct desk *desk, cons
 	add_fields(blocks, "facts", &fields);
 }
 
+/* Where something waits for a second pair of eyes. The edition is in the value: what was drawn is what is approved. */
+static void add_approval(cJSON *elements, const struct desk *desk, const struct announcement *announcement)
+{
+	const bool is_whole = announcement->needs_approval && !announcement_is_approved(announcement);
+	char value[80], label[64];
+
+	if (announcement->denied_by != NULL ||
+	    (announcement_is_approved(announcement) && announcement->approved_until == 0))
+		return;
+	snprintf(value, sizeof(value), "H%" PRId64 ":%" PRId64 ":%" PRId64, announcement->id, announcement->version,
+	    announcement->edition);
+	snprintf(label, sizeof(label), "Approve for %s%s", severity_name(desk->config->policy.approval_from),
+	    desk->config->policy.approval_from < SEVERITY_CRITICAL ? " and above" : "");
+	add_button(elements, ACTION_APPROVE, is_whole ? "Approve" : label, value, NULL);
+	add_button(elements, ACTION_DENY, "Deny", value, NULL);
+}
+
 static void add_announcement_actions(cJSON *blocks, const struct desk *desk, const struct announcement *announcement)
 {
 	cJSON *elements = cJSON_AddArrayToObject(add_block(blocks, "actions", "actions"), "elements");
@@ -654,6 +692,8 @@ static void add_announcement_actions(cJSON *blocks, const struct desk *desk, con
 	snprintf(value, sizeof(value), "H%" PRId64 ":%" PRId64, announcement->id, announcement->version);
 	add_button(elements, ACTION_END, announcement->starts_at > desk->now ? "Cancel" : "Done", value, "primary");
 	add_button(elements, ACTION_EXTEND, "+30 min", value, NULL);
+	add_button(elements, ACTION_NOT_ME, "Not me", value, "danger");
+	add_approval(elements, desk, announcement);
 }
 
 /* "H17 · alice announces host=web-* until 14:30 CET because deploy 7 · seen 2 of 50": also what a phone shows. */
@@ -781,4 +821,27 @@ void card_put_answer(const char *text, bool is_plain, cJSON *body)
 	}
 	if (done < len)
 		add_context(blocks, NULL, "… and more, left out here; ask for less at a time");
+}
+
+void card_put_buttons(const char *text, const cJSON *buttons, cJSON *body)
+{
+	cJSON *blocks = cJSON_GetObjectItemCaseSensitive(body, "blocks"), *elements;
+	const cJSON *button;
+	size_t count = 0;
+
+	if (!cJSON_IsArray(buttons) || cJSON_GetArraySize(buttons) == 0)
+		return;
+	if (blocks == NULL) {
+		blocks = cJSON_AddArrayToObject(body, "blocks");
+		add_text(blocks, text, strlen(text));
+	}
+	elements = cJSON_AddArrayToObject(add_block(blocks, "actions", "actions"), "elements");
+	cJSON_ArrayForEach(button, buttons)
+	{
+		const char *action = json_text(button, "action"), *label = json_text(button, "label");
+		const char *value = json_text(button, "value");
+
+		if (action != NULL && label != NULL && value != NULL && count++ < CARD_BUTTONS_MAX)
+			add_button(elements, action, label, value, json_text(button, "style"));
+	}
 }

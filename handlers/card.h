@@ -23,6 +23,10 @@
 #define ACTION_MORE "alert_more"
 #define ACTION_END "announcement_end"
 #define ACTION_EXTEND "announcement_extend"
+#define ACTION_NOT_ME "announcement_not_me"
+#define ACTION_APPROVE "announcement_approve" /* H17:3:2, the third is the edition that was drawn */
+#define ACTION_DENY "announcement_deny"
+#define ACTION_REAL "alert_real" /* A1042:7:H17 */
 
 /*
  * Puts "text" and "blocks" of the alert's message into BODY; with IS_PLAIN only a short "text". BODY is to be sent with
@@ -36,6 +40,9 @@ void card_put_announcement(const struct desk *desk, const struct announcement *a
  * as "blocks" cut at line ends as well; what does not fit is said to be left out.
  */
 void card_put_answer(const char *text, bool is_plain, cJSON *body);
+/* Puts BUTTONS ({"action","label","value","style"}, at most CARD_BUTTONS_MAX) under such an answer; NULL: none. */
+#define CARD_BUTTONS_MAX 5
+void card_put_buttons(const char *text, const cJSON *buttons, cJSON *body);
 /* ":red_circle: CRITICAL · sshd: key added for root · web-3", within UNITS; nothing escaped. */
 void card_title(const struct alert *alert, bool has_emoji, size_t units, struct buf *out);
 

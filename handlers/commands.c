@@ -17,6 +17,7 @@
 #define NEAR_MAX 2                  /* slips of the finger in a command's name */
 #define PREFIX_MIN 3                /* letters by which a name is known though more, or fewer, follow */
 #define SHOWN_UNITS 40              /* of a word that is no command */
+#define WAITS_MAX 3                 /* profiles that one command waits for: the asker's, and another's */
 #define LATER_ANSWER_MAX (64 << 10) /* bytes */
 
 const struct command *const commands[] = {
@@ -25,6 +26,9 @@ const struct command *const commands[] = {
     &extend_command,
     &end_command,
     &cancel_command,
+    &edit_command,
+    &approve_command,
+    &deny_command,
     &alerts_command,
     &show_command,
     &why_command,
@@ -32,6 +36,9 @@ const struct command *const commands[] = {
     &resolve_command,
     &escalate_command,
     &note_command,
+    &recap_command,
+    &audit_command,
+    &stats_command,
     &help_command,
     NULL,
 };
@@ -145,7 +152,9 @@ static bool wait_for_profile(
 	json_put(json, "thread_ts", asked->thread_ts);
 	json_put_int(json, "alert", asked->alert);
 	json_put(json, "response_url", asked->response_url);
-	ok = say_ask_profile(desk, asked->actor.who, json, err);
+	json_put_int(json, "waits", asked->waits + 1);
+	ok = say_ask_profile(desk,
+	    desk->wanted_profile[0] != '\0' ? desk->wanted_profile : asked->actor.who, json, err);
 	cJSON_Delete(json);
 	return ok;
 }
@@ -228,10 +237,12 @@ bool commands_run(struct desk *desk, const struct asked *asked, const char *text
 	err = err != NULL ? err : &own;
 	error_clear(err);
 	desk->counts.commands++;
+	desk->wanted_profile[0] = '\0';
 	/* One byte more than is taken, so that what is too long is refused and not cut. */
 	plain = slack_plain(text != NULL ? text : "", COMMAND_TEXT_MAX + 1);
 	ok = run_plain(desk, asked, plain, answer, err);
-	if (!ok && err->kind == ERROR_WAIT && asked->zone == NULL) {
+	if (!ok && err->kind == ERROR_WAIT && asked->waits < WAITS_MAX &&
+	    (asked->zone == NULL || desk->wanted_profile[0] != '\0')) {
 		*is_later = true;
 		ok = wait_for_profile(desk, asked, text, err);
 	} else if (!ok) {
@@ -278,6 +289,8 @@ bool commands_resume(struct desk *desk, const cJSON *command, struct error *err)
 	}
 	if (!json_int(command, "alert", &asked.alert))
 		asked.alert = 0;
+	if (!json_int(command, "waits", &asked.waits))
+		asked.waits = WAITS_MAX;
 	if (storage_profile(desk->storage, asked.actor.who, &profile) && profile.timezone != NULL)
 		asked.zone = profile.timezone;
 	buf_init(&answer, LATER_ANSWER_MAX);

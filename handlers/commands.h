@@ -21,6 +21,7 @@ struct asked {
 	int64_t alert;            /* the alert whose thread it is, 0: none */
 	const char *response_url; /* NULL: none */
 	const char *zone;         /* the asker's time zone; NULL: not known yet */
+	int64_t waits;            /* how often it has waited for a profile */
 };
 
 struct command {

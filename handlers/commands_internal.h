@@ -8,6 +8,8 @@
 #define COMMAND_ROWS_MAX 20  /* lines of a list */
 #define COMMAND_SCAN_MAX 500 /* rows that one list looks at */
 
+extern const struct command approve_command, audit_command, deny_command, edit_command, recap_command,
+    stats_command;
 extern const struct command alerts_command, ack_command, cancel_command, end_command,
     escalate_command, expect_command, extend_command, help_command, list_command, note_command,
     resolve_command, show_command, why_command;

@@ -5,8 +5,11 @@
 
 #include "config/base/memory.h"
 #include "config/base/text.h"
+#include "config/base/when.h"
 #include "handlers/announcements.h"
 #include "handlers/api.h"
+#include "handlers/people.h"
+#include "handlers/slack_text.h"
 
 struct desk *desk_new(const struct config *config, struct storage *storage, int64_t now, struct error *err)
 {
@@ -16,6 +19,8 @@ struct desk *desk_new(const struct config *config, struct storage *storage, int6
 	desk->storage = storage;
 	desk->now = now;
 	desk->losses = storage_losses(storage);
+	desk->people_due_at = TIME_NONE;
+	desk->has_retelling = true;
 	desk->credentials = credentials_new(config);
 	desk->announcements = announcements_new();
 	desk->native = format_open("headsup", NULL, err);
@@ -40,6 +45,7 @@ void desk_free(struct desk *desk)
 bool desk_reload(struct desk *desk, const struct config *config, struct error *err)
 {
 	desk->config = config;
+	desk->people_due_at = TIME_NONE; /* the lists may name others now */
 	credentials_free(desk->credentials);
 	desk->credentials = credentials_new(config);
 	/* Logins and policies may have changed: what announcements cover is worked out anew. */
@@ -64,11 +70,14 @@ void desk_undone(struct desk *desk)
 {
 	if (desk->caches_changed)
 		desk->losses = LOSSES_UNKNOWN;
+	/* What was to be asked or told may be among what was undone. */
+	desk->people_due_at = TIME_NONE;
+	desk->has_retelling = true;
 }
 
 bool desk_tick(struct desk *desk, struct error *err)
 {
-	return announcements_tick(desk, err);
+	return announcements_tick(desk, err) && announcements_retell(desk, err) && people_tick(desk, err);
 }
 
 bool desk_audit(struct desk *desk, const struct actor *actor, const char *what, const char *subject, const char *detail,
@@ -89,11 +98,13 @@ bool desk_audit(struct desk *desk, const struct actor *actor, const char *what, 
 
 bool desk_allows(const struct desk *desk, char *const *list, const struct actor *actor)
 {
-	(void)desk;
 	if (actor->is_token || list == NULL || list[0] == NULL)
 		return true;
 	for (size_t i = 0; list[i] != NULL; i++) {
 		if (strcmp(list[i], actor->who) == 0)
+			return true;
+		if (slack_is_group(list[i]) &&
+		    storage_in_group(desk->storage, list[i], actor->who, desk->now - GROUP_STALE_S))
 			return true;
 	}
 	return false;

@@ -28,6 +28,9 @@ struct desk {
 	uint64_t losses;             /* storage_losses() when the caches were last right */
 	bool caches_changed;         /* by the running event: undoing it makes them wrong */
 	int64_t now;     /* seconds since 1970 */
+	int64_t people_due_at;   /* when Slack is asked next who people are: handlers/people.h */
+	bool has_retelling;      /* an announcement that is over may have alerts to tell anew */
+	char wanted_profile[64]; /* whose profile ERROR_WAIT is about; "": the asker's */
 	/* Counters for /metrics since the start; kept here because handlers know what they mean. */
 	struct {
 		uint64_t accepted, suppressed, near_misses, repeated, resolved, refused, commands, presses;
@@ -55,7 +58,8 @@ struct actor {
 };
 bool desk_audit(struct desk *desk, const struct actor *actor, const char *what, const char *subject, const char *detail,
     struct error *err);
-/* May this Slack user do what LIST (policy.announcers …) says; empty: everyone. Tokens are judged by their `may`. */
+/* May this Slack user do what LIST (policy.announcers …) says: users, and user groups of which they are a member as far as Slack has
+ * told; empty: everyone. Tokens are judged by their `may`. */
 bool desk_allows(const struct desk *desk, char *const *list, const struct actor *actor);
 
 #endif

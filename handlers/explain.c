@@ -75,14 +75,14 @@ static void explain_whole(const struct explaining *explaining,
 		    announcement->over_why != NULL ? announcement->over_why : "ended");
 	else if (announcement_ends_at(announcement) <= at)
 		snprintf(finding->text, size, "matches, but its window was over");
-	else if (announcement->needs_approval && !announcement_is_approved(announcement))
+	else if (announcement_is_pending(announcement, at))
 		snprintf(finding->text, size, "matches, but waits for approval");
 	else if (!actor_holds) {
 		announcement_other_actor(
 		    config_person_name(explaining->desk->config, announcement->author, space),
 		    alert, other, sizeof(other));
 		snprintf(finding->text, size, "matched all but its author: %s", other);
-	} else if (announcement_lacks_approval(explaining->desk, announcement, alert))
+	} else if (announcement_lacks_approval(explaining->desk, announcement, alert, at))
 		snprintf(finding->text, size, "matches, but %s needs an approval",
 		    severity_name(alert->severity));
 	else if (alert_is_never_suppressed(explaining->desk, alert))

@@ -407,6 +407,72 @@ static bool press_extend(struct desk *desk, const struct press *press, struct er
 	return ok || say_refusal(desk, press, &why, err);
 }
 
+static bool press_not_me(struct desk *desk, const struct press *press, struct error *err)
+{
+	struct announcement *now = NULL;
+	struct error why = {0};
+	bool ok = announcement_not_me(desk, &press->actor, press->id, &now, &why);
+
+	announcement_free(now);
+	return ok || say_refusal(desk, press, &why, err);
+}
+
+/* Runs the command that says the same: it knows how to wait for who it is that pressed. */
+static bool press_command(struct desk *desk, const struct press *press, const char *text, struct error *err)
+{
+	struct asked asked = {.actor = press->actor,
+	    .channel = press->channel,
+	    .thread_ts = press->thread_ts,
+	    .response_url = press->response_url};
+	struct buf said;
+	bool ok;
+
+	buf_init(&said, ANSWER_BYTES_MAX);
+	ok = run(desk, &asked, text, &said, err);
+	if (ok && said.len > 0)
+		ok = say_to_presser(desk, press, buf_text(&said), err);
+	buf_fini(&said);
+	return ok;
+}
+
+/* Of what was drawn: the third part of the value is its edition. */
+static bool press_approve(struct desk *desk, const struct press *press, struct error *err)
+{
+	const size_t digits = strspn(press->what, "0123456789");
+	char text[64];
+
+	if (digits == 0 || digits > 18 || press->what[digits] != '\0')
+		return true;
+	snprintf(text, sizeof(text), "approve H%" PRId64 " v%s", press->id, press->what);
+	return press_command(desk, press, text, err);
+}
+
+static bool press_deny(struct desk *desk, const struct press *press, struct error *err)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "deny H%" PRId64, press->id);
+	return press_command(desk, press, text, err);
+}
+
+static bool press_real(struct desk *desk, const struct press *press, struct error *err)
+{
+	struct alert *alert = NULL;
+	struct error why = {0};
+	int64_t announcement;
+	bool ok;
+
+	if (!id_parse(press->what, 'H', &announcement))
+		return true;
+	ok = announcement_real(desk, &press->actor, announcement, press->id, &alert, &why);
+	if (!ok && why.kind == ERROR_CONFLICT && alert != NULL)
+		ok = say_late(desk, press, alert, err);
+	else if (!ok)
+		ok = say_refusal(desk, press, &why, err);
+	alert_free(alert);
+	return ok;
+}
+
 static const struct button {
 	const char *action;
 	char letter; /* of the id in its value */
@@ -418,6 +484,10 @@ static const struct button {
     {ACTION_MORE, 'A', press_more},
     {ACTION_END, 'H', press_end},
     {ACTION_EXTEND, 'H', press_extend},
+    {ACTION_NOT_ME, 'H', press_not_me},
+    {ACTION_APPROVE, 'H', press_approve},
+    {ACTION_DENY, 'H', press_deny},
+    {ACTION_REAL, 'A', press_real},
 };
 
 static const struct button *button_find(const cJSON *action)

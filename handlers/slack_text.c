@@ -311,6 +311,11 @@ bool slack_is_user(const char *id)
 	return is_id(id, "UW");
 }
 
+bool slack_is_group(const char *id)
+{
+	return is_id(id, "S");
+}
+
 bool slack_is_channel_id(const char *id)
 {
 	return is_id(id, "CGD");

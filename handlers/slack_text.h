@@ -31,6 +31,8 @@ void buf_put_when(struct buf *buf, int64_t at);
 
 /* U or W and then upper-case letters and digits: what may stand in <@…>. */
 bool slack_is_user(const char *id);
+/* S and then the same: a user group. */
+bool slack_is_group(const char *id);
 /* C, G or D and then upper-case letters and digits: an id of a channel or direct message, not a #name. */
 bool slack_is_channel_id(const char *id);
 

@@ -15,6 +15,7 @@
 #include "handlers/commands.h"
 #include "handlers/grammar.h"
 #include "handlers/page.h"
+#include "handlers/people.h"
 #include "handlers/slack_text.h"
 
 #define TOLD_KEEP_S 86400           /* a lane that is stuck for one reason is told of once a day */
@@ -229,26 +230,36 @@ static char *subject_channel(struct desk *desk, const char *subject)
 bool say_in_thread(struct desk *desk, const char *subject, const char *channel, const char *text, bool broadcast,
     struct error *err)
 {
-	char *where, *lane;
+	return say_in_thread_with(desk, subject, channel, text, broadcast, NULL, 0, err);
+}
+
+bool say_in_thread_with(struct desk *desk, const char *subject, const char *channel, const char *text, bool broadcast, cJSON *buttons,
+    int64_t lasts_s, struct error *err)
+{
+	char *where = NULL, *lane;
 	cJSON *body;
 	bool ok;
 
-	if (!desk->config->slack.is_enabled || text_is_empty(text))
+	if (desk->config->slack.is_enabled && !text_is_empty(text))
+		where = text_is_empty(channel) ? subject_channel(desk, subject) : xstrdup(channel);
+	if (where == NULL) {
+		cJSON_Delete(buttons);
 		return true;
-	where = text_is_empty(channel) ? subject_channel(desk, subject) : xstrdup(channel);
-	if (where == NULL)
-		return true;
+	}
 	lane = xasprintf("slack:%s", where);
 	body = cJSON_CreateObject();
 	json_put(body, "channel", where);
 	json_put(body, "text", text);
 	if (broadcast)
 		cJSON_AddBoolToObject(body, "broadcast", true);
+	if (buttons != NULL)
+		cJSON_AddItemToObject(body, "buttons", buttons);
 	ok = leave(desk,
 	    &(struct leaving){.kind = WORD_THREAD,
 		.lane = lane,
 		.subject = subject,
 		.body = body,
+		.lasts_s = lasts_s,
 		.priority = broadcast ? FIRST_CARD : FIRST_THREAD},
 	    err);
 	free(lane);
@@ -427,6 +438,29 @@ bool say_ask_profile(struct desk *desk, const char *user, const cJSON *command, 
 	return ok;
 }
 
+bool say_ask_group(struct desk *desk, const char *group, struct error *err)
+{
+	char *coalesce;
+	cJSON *body;
+	bool ok;
+
+	if (!desk->config->slack.is_enabled || !slack_is_group(group))
+		return true;
+	coalesce = xasprintf("group:%s", group);
+	body = cJSON_CreateObject();
+	json_put(body, "group", group);
+	ok = leave(desk,
+	    &(struct leaving){.kind = WORD_GROUP,
+		.lane = "slack-users",
+		.coalesce = coalesce,
+		.body = body,
+		.priority = FIRST_EDIT,
+		.lasts_s = GROUP_ASK_S},
+	    err);
+	free(coalesce);
+	return ok;
+}
+
 /* ---- putting words into words ------------------------------------------------------------------------------ */
 
 /* What rendering works on. */
@@ -564,6 +598,8 @@ static bool render_thread(struct rendering *r, struct error *err)
 	if (json_true(r->body, "broadcast"))
 		cJSON_AddBoolToObject(r->spoken->body, "reply_broadcast", true);
 	card_put_answer(text, r->word->is_plain, r->spoken->body);
+	if (!r->word->is_plain)
+		card_put_buttons(text, json_get(r->body, "buttons"), r->spoken->body);
 	post_fini(&post);
 	return true;
 }
@@ -644,7 +680,21 @@ static bool render_profile(struct rendering *r, struct error *err)
 	return true;
 }
 
+static bool render_group(struct rendering *r, struct error *err)
+{
+	const char *group = json_text(r->body, "group");
+
+	if (!slack_is_group(group))
+		return error_set(err, ERROR_USAGE, "word %" PRId64 " asks for no group", r->word->id);
+	method(r, "usergroups.users.list");
+	r->spoken->is_form = true;
+	json_put(r->spoken->body, "usergroup", group);
+	return true;
+}
+
 static bool delivered_card(struct rendering *r, const struct reply *reply, struct error *err);
+static bool delivered_group(struct rendering *r, const struct reply *reply, struct error *err);
+static bool failed_group(struct rendering *r, const struct reply *reply, bool is_final, struct error *err);
 static bool delivered_page(struct rendering *r, const struct reply *reply, struct error *err);
 static bool delivered_profile(struct rendering *r, const struct reply *reply, struct error *err);
 static bool failed_card(struct rendering *r, const struct reply *reply, bool is_final, struct error *err);
@@ -666,6 +716,7 @@ static const struct kind {
     {WORD_EPHEMERAL, render_ephemeral, NULL, failed_ephemeral},
     {WORD_PAGE, render_page, delivered_page, tell_stuck},
     {WORD_PROFILE, render_profile, delivered_profile, failed_profile},
+    {WORD_GROUP, render_group, delivered_group, failed_group},
 };
 
 static const struct kind *kind_find(const struct word *word, struct error *err)
@@ -832,6 +883,39 @@ static bool delivered_profile(struct rendering *r, const struct reply *reply, st
 			return false;
 	}
 	return resume(r, err);
+}
+
+static bool delivered_group(struct rendering *r, const struct reply *reply, struct error *err)
+{
+	const char *group = json_text(r->body, "group");
+	const cJSON *users = json_get(reply->body, "users"), *user;
+	char **list;
+	size_t count = 0;
+	bool ok;
+
+	if (group == NULL || !cJSON_IsArray(users))
+		return true;
+	list = xcalloc((size_t)cJSON_GetArraySize(users) + 1, sizeof(*list));
+	cJSON_ArrayForEach(user, users)
+	{
+		if (cJSON_IsString(user) && slack_is_user(user->valuestring) && count < GROUP_MEMBERS_MAX)
+			list[count++] = user->valuestring;
+	}
+	ok = storage_put_group(r->desk->storage, group, list, count, r->desk->now, err);
+	free(list);
+	return ok;
+}
+
+/* A group that is no more has no members; of one that cannot be read now, those stay who were told a while ago. */
+static bool failed_group(struct rendering *r, const struct reply *reply, bool is_final, struct error *err)
+{
+	const char *group = json_text(r->body, "group");
+
+	(void)is_final;
+	log_warn("the members of the user group %s cannot be read: %s", text_or(group, "?"), text_or(reply->error, "refused"));
+	if (group == NULL || !text_equal(reply->error, "no_such_subteam"))
+		return true;
+	return storage_put_group(r->desk->storage, group, NULL, 0, r->desk->now, err);
 }
 
 bool word_delivered(struct desk *desk, const struct word *word, const struct reply *reply, struct error *err)

@@ -30,12 +30,13 @@ void spoken_fini(struct spoken *spoken);
  * Kinds of words, their lanes, and what is in their bodies:
  *   card          slack:<channel>          {"channel","copy","anew"}  the alert's card there: posted, or edited where it stands
  *   announcement  slack:<channel>          {"channel","anew"}         the same of an announcement's message
- *   thread        slack:<channel>          {"channel","text","broadcast"} a line under the card; nothing where there is no card
+ *   thread        slack:<channel>          {"channel","text","broadcast","buttons"} a line under the card; nothing where there is no card
  *   notice        slack:<fallback channel> {"channel","text"}         what is stuck elsewhere
  *   reply         answer:<channel id>      {"channel","thread_ts","text"} an answer that everybody there sees
  *   ephemeral     answer:<user>            {"response_url","channel","user","thread_ts","text"} an answer to one person
  *   page          pagerduty:<fingerprint>  {"action"}                 trigger, acknowledge or resolve, for the alert
  *   profile       slack-users              {"user","command"}         users.info, and the command that waits for it
+ *   group         slack-users              {"group"}                  usergroups.users.list
  * A configured channel names its lane as it is written in the configuration. Subjects are A1042 and H17; answers have none.
  */
 #define WORD_CARD "card"
@@ -46,6 +47,7 @@ void spoken_fini(struct spoken *spoken);
 #define WORD_EPHEMERAL "ephemeral"
 #define WORD_PAGE "page"
 #define WORD_PROFILE "profile"
+#define WORD_GROUP "group"
 
 #define WORD_ANSWER_S 600        /* an answer to a person that is later than this is not said any more */
 #define WORD_COPIES_MAX 16       /* channels in which one alert is shown */
@@ -79,6 +81,9 @@ bool say_card(struct desk *desk, const struct alert *alert, struct error *err);
 bool say_announcement(struct desk *desk, const struct announcement *announcement, struct error *err);
 /* TEXT (mrkdwn, already escaped) as a line in SUBJECT's thread in CHANNEL (NULL: where its first message stands, or is to); BROADCAST shows it in the channel too. */
 bool say_in_thread(struct desk *desk, const char *subject, const char *channel, const char *text, bool broadcast, struct error *err);
+/* The same with BUTTONS under it, a list of {"action","label","value","style"} (taken; NULL: none); not said any more LASTS_S from now (0: always). */
+bool say_in_thread_with(struct desk *desk, const char *subject, const char *channel, const char *text, bool broadcast, cJSON *buttons,
+    int64_t lasts_s, struct error *err);
 /* TEXT (mrkdwn, escaped) to one person: by RESPONSE_URL where it is ours to use, else chat.postEphemeral in CHANNEL. */
 bool say_to_person(struct desk *desk, const char *response_url, const char *channel, const char *user, const char *thread_ts,
     const char *text, struct error *err);
@@ -88,5 +93,7 @@ bool say_reply(struct desk *desk, const char *channel, const char *thread_ts, co
 bool say_page(struct desk *desk, const struct alert *alert, const char *action, struct error *err);
 /* Asks Slack for USER's profile; COMMAND (JSON, may be NULL) is run when it came: handlers/commands.h. */
 bool say_ask_profile(struct desk *desk, const char *user, const cJSON *command, struct error *err);
+/* Asks Slack who is in a user group; storage keeps what it says. */
+bool say_ask_group(struct desk *desk, const char *group, struct error *err);
 
 #endif

@@ -20,6 +20,12 @@ static bool extend_run(struct desk *desk, const struct asked *asked, struct word
 	buf_printf(answer, "*H%" PRId64 "* now lasts", id);
 	command_put_time(desk, " until ", now->ends_at, command_zone(asked), answer);
 	buf_puts(answer, ".");
+	if (now->needs_approval && now->approval_from > desk->now && !announcement_is_approved(now))
+		command_put_time(desk, " It counts for nothing unless somebody else approves it, from ",
+		    now->approval_from, command_zone(asked), answer);
+	else if (announcement_is_approved(now) && now->approved_until != 0)
+		command_put_time(desk, " The approval holds for what was approved, until ",
+		    now->approved_until, command_zone(asked), answer);
 	announcement_free(now);
 	return true;
 }
