@@ -556,6 +556,30 @@ char *json_write(const cJSON *node)
 	return text;
 }
 
+void buf_put_json(struct buf *buf, const char *text)
+{
+	static const char letters[] = "btn-fr"; /* of 8 to 13; 11 has none */
+	const char *clean = text;
+
+	buf_putc(buf, '"');
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c >= ' ' && c != '"' && c != '\\')
+			continue;
+		buf_put(buf, clean, (size_t)(text - clean));
+		clean = text + 1;
+		if (c >= ' ')
+			buf_printf(buf, "\\%c", c);
+		else if (c >= '\b' && c <= '\r' && c != '\v')
+			buf_printf(buf, "\\%c", letters[c - '\b']);
+		else
+			buf_printf(buf, "\\u%04x", c);
+	}
+	buf_put(buf, clean, (size_t)(text - clean));
+	buf_putc(buf, '"');
+}
+
 static void must(const cJSON *added)
 {
 	if (added == NULL)

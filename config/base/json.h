@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config/base/buf.h"
 #include "config/base/error.h"
 
 #define JSON_DEPTH_MAX 64
@@ -35,6 +36,8 @@ const cJSON *json_at(const cJSON *root, const char *pointer);
 char *json_scalar(const cJSON *node);
 /* Compact text; the caller frees. */
 char *json_write(const cJSON *node);
+/* TEXT as JSON, in quotes and escaped as json_write() does; for what is written too often to be made of nodes first. */
+void buf_put_json(struct buf *buf, const char *text);
 /* Adds NAME: TEXT, or null when TEXT is NULL. */
 void json_put(cJSON *object, const char *name, const char *text);
 void json_put_int(cJSON *object, const char *name, int64_t value); /* exact beyond 2^53 */

@@ -466,6 +466,30 @@ static void put__of_texts_numbers_and_times__is_exact(void **state)
 	free(text);
 }
 
+/* Every byte, alone and between others: as the nodes would be written. */
+static void json__text_put_into_a_buf__is_as_its_node_is_written(void **state)
+{
+	char text[8] = "a?b";
+
+	(void)state;
+	for (int c = 0; c < 256; c++) {
+		cJSON *node;
+		struct buf buf;
+		char *written;
+
+		text[1] = (char)c; /* 0: it ends there */
+		node = cJSON_CreateString(text);
+		written = json_write(node);
+		buf_init(&buf, 64);
+		buf_put_json(&buf, text);
+		assert_true(buf_ok(&buf));
+		assert_string_equal(buf_text(&buf), written);
+		buf_fini(&buf);
+		free(written);
+		cJSON_Delete(node);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -482,6 +506,7 @@ int main(void)
 	    cmocka_unit_test(true__in_its_three_spellings__is_true),
 	    cmocka_unit_test(pointer__as_rfc6901_has_it__finds_its_node),
 	    cmocka_unit_test(put__of_texts_numbers_and_times__is_exact),
+	    cmocka_unit_test(json__text_put_into_a_buf__is_as_its_node_is_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
