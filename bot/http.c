@@ -384,27 +384,14 @@ static struct api_request asked(const struct request *request)
 	};
 }
 
-/* Is the body worth reading? Sets the limit, or the answer. */
+/* Is the body worth reading? Sets the limit, or the answer. Nothing is read from storage or written for it: it is no event. */
 static void admit(struct request *request)
 {
 	struct http *http = request->connection->http;
 	struct api_request asks = asked(request);
-	struct error err = {0};
-	bool is_admitted;
 
-	if (http->own != NULL && http->own(http->ctx, &asks, &request->answer)) {
-		request->is_answered = true;
-		return;
-	}
-	if (!loop_event(http->loop, &err)) {
-		refuse(request, 503, "storage is out of order; try again");
-		return;
-	}
-	is_admitted = api_admit(http->loop->desk, &asks, &request->limit, &request->answer);
-	if (!loop_event_end(http->loop, true, &err))
-		refuse(request, 503, "storage is out of order; try again");
-	else if (!is_admitted)
-		request->is_answered = true;
+	request->is_answered = (http->own != NULL && http->own(http->ctx, &asks, &request->answer)) ||
+			       !api_admit(http->loop->desk, &asks, &request->limit, &request->answer);
 }
 
 static void too_large(struct request *request)
