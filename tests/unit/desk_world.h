@@ -86,6 +86,24 @@ static inline void desk_world_begin(struct desk_world *world)
 	assert_true(desk_fresh(world->desk, &err));
 }
 
+/* What Slack says of WHO; ZONE and EMAIL may be NULL. */
+static inline void desk_world_knows(
+    struct desk_world *world, const char *who, const char *email, const char *zone, bool is_guest)
+{
+	struct error err = {0};
+	const struct profile profile = {.slack = (char *)who,
+	    .name = (char *)who,
+	    .email = (char *)email,
+	    .timezone = (char *)zone,
+	    .is_guest = is_guest,
+	    .fetched_at = world->desk->now};
+
+	desk_world_begin(world);
+	assert_true(storage_put_profile(world->storage, &profile, &err));
+	assert_true(storage_end(world->storage, true, &err));
+	assert_true(storage_commit(world->storage, &err));
+}
+
 static inline void desk_world_end(struct desk_world *world, bool keep)
 {
 	struct error err = {0};

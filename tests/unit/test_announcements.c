@@ -301,6 +301,7 @@ static void binding__of_each_author__covers_its_own(void **state)
 		struct desk_world *w = desk_world_new(NULL);
 		struct given given = {.match = {cases[i].match[0], cases[i].match[1]}};
 
+		desk_world_knows(w, "U0EVE", NULL, NULL, false);
 		announced(w, cases[i].author, given);
 		assert_int_equal(judged(w, "web-1", "sshd", cases[i].actor).kind, cases[i].kind);
 		desk_world_free(w);
@@ -759,9 +760,11 @@ static void tick__at_the_end_of_windows__ends_them_with_a_receipt(void **state)
 
 	counted(w, seen, true);
 	counted(w, seen, false);
-	assert_int_equal(announcements_due_at(w->desk->announcements), NOON + 600);
+	/* Five minutes before, their author is reminded. */
+	assert_int_equal(announcements_due_at(w->desk->announcements), NOON + 300);
 	ticks(w, NOON + 599);
 	assert_status(w, seen, "active");
+	assert_int_equal(announcements_due_at(w->desk->announcements), NOON + 600);
 	ticks(w, NOON + 600);
 
 	assert_status(w, seen, "ended");
@@ -771,7 +774,7 @@ static void tick__at_the_end_of_windows__ends_them_with_a_receipt(void **state)
 	assert_int_equal(said(w, "H2", "Announced, never seen."), 1);
 	assert_int_equal(said(w, "H2", "\"broadcast\":true"), 0);
 	assert_int_equal(audited(w, "ended", "H1"), 1);
-	assert_int_equal(announcements_due_at(w->desk->announcements), NOON + 1200);
+	assert_int_equal(announcements_due_at(w->desk->announcements), NOON + 900);
 	ticks(w, NOON + 700);
 	assert_int_equal(audited(w, "ended", "H1"), 1);
 }
@@ -785,7 +788,7 @@ static void tick__at_a_begin__tells_it_once(void **state)
 	assert_int_equal(announcements_due_at(w->desk->announcements), NOON + HOUR);
 	ticks(w, NOON + HOUR);
 	assert_status(w, id, "active");
-	assert_int_equal(announcements_due_at(w->desk->announcements), NOON + 2 * HOUR);
+	assert_int_equal(announcements_due_at(w->desk->announcements), NOON + 2 * HOUR - 300);
 	ticks(w, NOON + 2 * HOUR);
 	assert_status(w, id, "ended");
 	assert_int_equal(announcements_due_at(w->desk->announcements), TIME_NONE);

@@ -534,9 +534,9 @@ static void announcement__in_each_state__says_it(void **state)
 		bool needs_approval;
 		const char *over_by, *over_why, *status, *buttons;
 	} cases[] = {
-	    {ANNOUNCEMENT_STANDS, NOON, false, NULL, NULL, "Active", "Done +30 min"},
-	    {ANNOUNCEMENT_STANDS, NOON + 600, false, NULL, NULL, "Scheduled", "Cancel +30 min"},
-	    {ANNOUNCEMENT_STANDS, NOON, true, NULL, NULL, "Pending", "Done +30 min"},
+	    {ANNOUNCEMENT_STANDS, NOON, false, NULL, NULL, "Active", "Done +30 min Not me Approve for critical Deny"},
+	    {ANNOUNCEMENT_STANDS, NOON + 600, false, NULL, NULL, "Scheduled", "Cancel +30 min Not me Approve for critical Deny"},
+	    {ANNOUNCEMENT_STANDS, NOON, true, NULL, NULL, "Pending", "Done +30 min Not me Approve Deny"},
 	    {ANNOUNCEMENT_ENDED, NOON, false, "U0ALICE", "done", "Ended by <@U0ALICE> (done)", ""},
 	    {ANNOUNCEMENT_CANCELLED, NOON, false, "U0BOB", NULL, "Cancelled by <@U0BOB>", ""},
 	};

@@ -402,6 +402,7 @@ static void expect__answers__with_the_absolute_end_and_whom_it_covers(void **sta
 	    "Alerts of severity critical still fire, unless somebody else approves it.");
 	assert_int_equal(announcements_count(w->desk->announcements), 3);
 
+	desk_world_knows(w, "U0EVE", NULL, NULL, false);
 	answer = types_as(w, (struct typing){.who = "U0EVE", .channel = "D0EVE", .is_direct = true},
 	    "expect host=web-1 because x", &is_later);
 	assert_non_null(strstr(answer, "until 12:30 UTC"));
@@ -673,7 +674,7 @@ static void clock_time__when_no_profile_comes__is_taken_as_utc(void **state)
 	struct error err = {0};
 	cJSON *command = cJSON_CreateObject();
 
-	json_put(command, "who", "U0EVE");
+	json_put(command, "who", "U0BOB");
 	json_put(command, "via", "slack");
 	json_put(command, "channel", "C1");
 	json_put(command, "text", "expect host=web-1 until 14:00 because x");
@@ -713,7 +714,10 @@ static void rfc3339_time__of_an_unknown_zone__is_answered_at_once(void **state)
 {
 	struct desk_world *w = *state;
 	bool is_later;
-	char *answer = types_as(w, (struct typing){.who = "U0EVE", .channel = "C1"},
+	char *answer;
+
+	desk_world_knows(w, "U0EVE", NULL, NULL, false);
+	answer = types_as(w, (struct typing){.who = "U0EVE", .channel = "C1"},
 	    "expect host=web-1 until 2026-03-02T13:00:00Z because x", &is_later);
 
 	assert_false(is_later);
