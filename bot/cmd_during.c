@@ -24,11 +24,12 @@
 #include "config/base/text.h"
 #include "config/base/when.h"
 
-#define LEASE "20s"          /* how long it may go on suppressing after our death */
-#define BEAT_MS 5000         /* between renewals: three may fail */
-#define BEAT_CALL_MS 4000    /* for one renewal */
-#define END_CALL_MS 4000     /* for ending it: a CI system that stops a job waits some 10 s before SIGKILL */
-#define KEY_SIZE 33          /* of an idempotency key: 32 hex digits */
+#define LEASE "20s"           /* how long it may go on suppressing after our death */
+#define BEAT_MS 5000          /* between renewals: three may fail */
+#define BEAT_CALL_MS 4000     /* for one renewal */
+#define ANNOUNCE_CALL_MS 5000 /* for announcing, tried CLIENT_TRIES times: so long the command waits at the most */
+#define END_CALL_MS 4000      /* for ending it: a CI system that stops a job waits some 10 s before SIGKILL */
+#define KEY_SIZE 33           /* of an idempotency key: 32 hex digits */
 #define EXIT_NOT_RUNNABLE 126
 #define EXIT_NOT_FOUND 127
 #define EXIT_BY_SIGNAL 128
@@ -367,7 +368,12 @@ static bool announce(struct during *during, int *status)
 	random_hex(key, sizeof(key));
 	ok = client_call(during->shell.client,
 	    &(struct client_request){
-		.method = "POST", .path = "/v1/announcements", .body = during->body, .key = key, .is_repeatable = true},
+		.method = "POST",
+		.path = "/v1/announcements",
+		.body = during->body,
+		.key = key,
+		.is_repeatable = true,
+		.timeout_ms = ANNOUNCE_CALL_MS},
 	    &answer);
 	if (ok) {
 		holds(during, answer.json);
@@ -386,10 +392,16 @@ static bool announce(struct during *during, int *status)
 
 static int announce_and_run(struct during *during, int64_t wait_s)
 {
+	struct error err;
 	int status = STATUS_FAILED;
 
+	/* Until here a signal ends us as it ends any command; what may have been announced is a lease. */
 	if (!announce(during, &status))
 		return status;
+	if (!catch_signals(during, &err)) {
+		end(during, "the command could not be started");
+		return shell_complain(&during->shell, &err);
+	}
 	if (during->is_pending && wait_s > 0)
 		await_approval(during, wait_s);
 	if (during->ended_by != 0) {
@@ -415,8 +427,7 @@ static bool read_request(struct during *during, int64_t *wait_s, struct error *e
 	*wait_s = 0;
 	during->body = cJSON_CreateObject();
 	json_put(during->body, "lease", LEASE);
-	return shell_put_announcement(&during->shell, during->body, err) && (wait == NULL || duration_parse(wait, wait_s, err)) &&
-	       catch_signals(during, err);
+	return shell_put_announcement(&during->shell, during->body, err) && (wait == NULL || duration_parse(wait, wait_s, err));
 }
 
 static const struct shell_command command = {

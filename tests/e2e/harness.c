@@ -269,7 +269,8 @@ static char **env_new(struct world *world, const char *token)
 {
 	static const char *const dropped[] = {"http_proxy=", "https_proxy=", "HTTP_PROXY=",
 	    "HTTPS_PROXY=", "all_proxy=", "ALL_PROXY=", "HEADSUP_URL=", "HEADSUP_TOKEN=",
-	    "HEADSUP_CONFIG=", "NOTIFY_SOCKET=", "LD_PRELOAD=", "ASAN_OPTIONS="};
+	    "HEADSUP_CA_FILE=", "SSL_CERT_FILE=", "HEADSUP_CONFIG=", "NOTIFY_SOCKET=",
+	    "LD_PRELOAD=", "ASAN_OPTIONS="};
 	extern char **environ;
 	char **env = NULL;
 	size_t count = 0, i, j;
