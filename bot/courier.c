@@ -43,6 +43,7 @@ static const struct {
     {"usergroups.users.list", 20},
     {"conversations.open", 50},
     {"conversations.list", 20},
+    {"usergroups.users.list", 20},
 };
 #define TIER_DEFAULT 50
 
@@ -249,7 +250,7 @@ static bool stick(struct courier *courier, const struct word *word, struct error
 	log_error("word %" PRId64 " waits for a person lane=%s kind=%s subject=%s why=%s", word->id, word->lane, word->kind,
 	    word->subject, word->problem);
 	return storage_put_word(courier->loop->storage, &stuck, err) &&
-	    word_failed(courier->loop->desk, word, &reply, false, err);
+	    word_tell_failed(courier, word, &reply, false, err);
 }
 
 static enum turn cannot_render(struct courier *courier, struct word *word, const struct error *why)
@@ -629,6 +630,7 @@ static void drop_planned(struct courier *courier)
 static void go(void *ctx, bool stored)
 {
 	struct courier *courier = ctx;
+	struct delivery *in_order = NULL;
 
 	if (!stored) {
 		/* Numbers of words that were not stored are given again. */
@@ -639,8 +641,11 @@ static void go(void *ctx, bool stored)
 		return;
 	}
 	courier->last_stored_id = courier->last_id;
+	/* The list has the last one first. */
 	while (courier->planned != NULL)
-		delivery_begin(courier->planned);
+		delivery_move(courier->planned, &in_order);
+	while (in_order != NULL)
+		delivery_begin(in_order);
 }
 
 /* ---- mending -------------------------------------------------------------------------------------------- */

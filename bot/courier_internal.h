@@ -96,6 +96,9 @@ void delivery_begin(struct delivery *delivery);
 /* Writes what came of it; when that does not work it stays in courier->unsettled. */
 void delivery_settle(struct delivery *delivery);
 /* The word will not be said any more (its deadline has passed): tells so and removes it. Inside an event. */
+/* Tells handlers that WORD will not be said by itself. What they cannot make of it does not keep the outbox from going on. Inside an event. */
+bool word_tell_failed(struct courier *courier, const struct word *word, const struct reply *reply, bool is_final,
+    struct error *err);
 bool word_expire(struct courier *courier, const struct word *word, struct error *err);
 
 #endif

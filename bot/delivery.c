@@ -305,6 +305,22 @@ static struct reply reply_of(const struct delivery *delivery)
 	return reply;
 }
 
+bool word_tell_failed(struct courier *courier, const struct word *word, const struct reply *reply, bool is_final,
+    struct error *err)
+{
+	struct error why = {0};
+
+	if (word_failed(courier->loop->desk, word, reply, is_final, &why))
+		return true;
+	if (why.kind == ERROR_IO || storage_is_broken(courier->loop->storage)) {
+		if (err != NULL)
+			*err = why;
+		return false;
+	}
+	log_error("word %" PRId64 " nobody was told that it failed why=%s", word->id, why.text);
+	return true;
+}
+
 bool word_expire(struct courier *courier, const struct word *word, struct error *err)
 {
 	const struct reply reply = {.error = word->problem != NULL ? word->problem : "its time has passed"};
@@ -312,7 +328,7 @@ bool word_expire(struct courier *courier, const struct word *word, struct error 
 	log_warn("word %" PRId64 " dropped, its time has passed lane=%s kind=%s why=%s", word->id, word->lane, word->kind,
 	    reply.error);
 	courier->counts.expired++;
-	return word_failed(courier->loop->desk, word, &reply, true, err) &&
+	return word_tell_failed(courier, word, &reply, true, err) &&
 	    storage_remove_word(courier->loop->storage, word->id, err);
 }
 
@@ -375,7 +391,7 @@ static bool settle_person(struct delivery *delivery, struct error *err)
 	log_error("word %" PRId64 " waits for a person lane=%s kind=%s subject=%s why=%s", word->id, word->lane, word->kind,
 	    word->subject, word->problem);
 	return storage_put_word(courier->loop->storage, word, err) &&
-	    word_failed(courier->loop->desk, word, &reply, false, err);
+	    word_tell_failed(courier, word, &reply, false, err);
 }
 
 /* Slack said what it dislikes: for the log, so that the form can be mended. */
@@ -424,7 +440,7 @@ static bool settle_dead(struct delivery *delivery, struct error *err)
 	courier->counts.dead++;
 	log_warn("word %" PRId64 " is dead lane=%s kind=%s subject=%s why=%s", word->id, word->lane, word->kind, word->subject,
 	    word->problem);
-	if (!word_failed(courier->loop->desk, word, &reply, true, err))
+	if (!word_tell_failed(courier, word, &reply, true, err))
 		return false;
 	/* A page that PagerDuty will not have is kept for a person; the rest has been told, or goes another way. */
 	if (delivery->spoken.peer != PEER_PAGERDUTY_EVENTS)
