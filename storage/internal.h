@@ -21,7 +21,7 @@
 #define EVENT_DEPTH_MAX 16   /* savepoints within savepoints */
 #define VALUE_MAX (16 << 20) /* bytes of one row; bodies are 4 MiB at most before they come here */
 #define CACHE_KIB 16384      /* of pages in memory */
-#define CHECKPOINT_PAGES 2000     /* of 4 KiB: the log goes back into the database every 8 MiB */
+#define CHECKPOINT_PAGES 4000     /* of 4 KiB: the log goes back into the database every 16 MiB; pages that come again go once */
 #define WAL_KEPT_MAX (64 << 20)   /* bytes that the log's file keeps after a burst */
 #define UNDO_BYTES (1 << 20)      /* what undoing one event may take in memory */
 #define BUSY_MS 250               /* how long a foreign lock may hold the loop */
