@@ -8,6 +8,7 @@
 #include "config/base/when.h"
 #include "handlers/announcements.h"
 #include "handlers/api.h"
+#include "handlers/later.h"
 #include "handlers/people.h"
 #include "handlers/slack_text.h"
 
@@ -36,6 +37,7 @@ void desk_free(struct desk *desk)
 {
 	if (desk == NULL)
 		return;
+	later_drop(desk->later);
 	announcements_free(desk->announcements);
 	credentials_free(desk->credentials);
 	format_free(desk->native);
@@ -52,10 +54,19 @@ bool desk_reload(struct desk *desk, const struct config *config, struct error *e
 	return announcements_load(desk, err);
 }
 
+struct later *desk_take_later(struct desk *desk)
+{
+	struct later *later = desk->later;
+
+	desk->later = NULL;
+	return later;
+}
+
 #define LOSSES_UNKNOWN UINT64_MAX /* no count of losses: the caches are wrong */
 
 bool desk_fresh(struct desk *desk, struct error *err)
 {
+	later_drop(desk_take_later(desk)); /* of an event before, whose answer nobody carried */
 	desk->caches_changed = false;
 	if (desk->losses == storage_losses(desk->storage))
 		return true;

@@ -17,6 +17,8 @@
 #include "config/config.h"
 #include "storage/storage.h"
 
+struct job;           /* a read in a thread of its own: handlers/jobs.h */
+struct later;         /* an answer that gets better: handlers/later.h */
 struct announcements; /* the announcements that stand, and the matcher's index: handlers/announcements.h */
 
 struct desk {
@@ -27,6 +29,10 @@ struct desk {
 	struct format *native;       /* the format of normalised alerts, of POST /v1/alerts */
 	uint64_t losses;             /* storage_losses() when the caches were last right */
 	bool caches_changed;         /* by the running event: undoing it makes them wrong */
+	/* Takes a job over and runs it once the iteration is on disk; false: too many wait. NULL: there are none, they run at once. */
+	bool (*run_job)(void *jobs, struct job *job);
+	void *jobs;
+	struct later *later; /* of the running event: what it answers gets better; who carries the answer takes it out */
 	int64_t now;     /* seconds since 1970 */
 	int64_t people_due_at;   /* when Slack is asked next who people are: handlers/people.h */
 	bool has_retelling;      /* an announcement that is over may have alerts to tell anew */
@@ -45,6 +51,8 @@ bool desk_reload(struct desk *desk, const struct config *config, struct error *e
 bool desk_fresh(struct desk *desk, struct error *err);
 /* What the running event wrote was undone: caches that it changed are read anew at the next. */
 void desk_undone(struct desk *desk);
+/* Moves desk->later out; the caller drops it. NULL: none. */
+struct later *desk_take_later(struct desk *desk);
 /* What is due: windows that begin or end, leases that ran out, reminders. Called about once a second; cheap when nothing is. */
 bool desk_tick(struct desk *desk, struct error *err);
 
