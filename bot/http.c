@@ -19,9 +19,11 @@
 
 #include "bot/metrics.h"
 #include "bot/target.h"
+#include "config/base/json.h"
 #include "config/base/log.h"
 #include "config/base/memory.h"
 #include "config/base/text.h"
+#include "handlers/later.h"
 
 #define BACKLOG 1024
 #define SWEEP_MS 1000
@@ -32,7 +34,7 @@
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE"
 
 /* Where a connection stands; each phase has a deadline of its own. */
-enum phase { PHASE_QUIET, PHASE_READING, PHASE_HELD, PHASE_ANSWERING };
+enum phase { PHASE_QUIET, PHASE_READING, PHASE_HELD, PHASE_WAITING, PHASE_ANSWERING };
 
 struct connection {
 	struct http *http;
@@ -60,6 +62,7 @@ struct request {
 	size_t dropped; /* bytes of a refused body that were read */
 	size_t held;    /* its part of http->held */
 	struct api_answer answer;
+	struct later *later; /* makes ANSWER better; NULL: nothing does */
 };
 
 /* One MHD daemon: there are two for a while after a certificate was renewed. */
@@ -460,17 +463,60 @@ static enum MHD_Result read_body(struct request *request, const char *data, size
 	return request->dropped > BODY_DRAIN_MAX ? cut_off(request) : MHD_YES;
 }
 
+/* Nothing makes the answer better any more. SAID: it goes out as it is. */
+static void forget_later(struct request *request, bool said)
+{
+	if (request->later != NULL)
+		later_leave(request->later, said);
+	later_drop(request->later);
+	request->later = NULL;
+}
+
+static void take_later(struct request *request)
+{
+	struct buf *body = &request->answer.body;
+	char *text;
+
+	if (request->later != NULL && request->later->answer != NULL) {
+		text = json_write(request->later->answer);
+		buf_reset(body);
+		buf_puts(body, text);
+		buf_putc(body, '\n');
+		free(text);
+	}
+	forget_later(request, true);
+}
+
+static void resume(struct request *request)
+{
+	take_later(request);
+	request->is_answered = true;
+	enter(request->connection, PHASE_ANSWERING);
+	MHD_resume_connection(request->connection->mhd);
+	run_soon(request->connection->http);
+}
+
+static void on_later(void *ctx)
+{
+	resume(ctx);
+}
+
 /* The iteration is on disk, or it is not. */
 static void released(void *ctx, bool stored)
 {
 	struct request *request = ctx;
 
-	if (!stored)
+	if (!stored) {
+		forget_later(request, false);
 		refuse(request, 503, "this could not be stored, nothing was done; try again");
-	request->is_answered = true;
-	enter(request->connection, PHASE_ANSWERING);
-	MHD_resume_connection(request->connection->mhd);
-	run_soon(request->connection->http);
+	}
+	if (request->later == NULL || request->later->is_over || request->connection->http->is_quiet) {
+		resume(request);
+		return;
+	}
+	request->later->over = on_later;
+	request->later->ctx = request;
+	enter(request->connection, PHASE_WAITING);
 }
 
 static enum MHD_Result handle(struct request *request)
@@ -478,15 +524,19 @@ static enum MHD_Result handle(struct request *request)
 	struct loop *loop = request->connection->http->loop;
 	struct api_request asks = asked(request);
 	struct error err = {0};
-	bool keep;
+	bool keep, is_ended;
 
 	if (!loop_event(loop, &err)) {
 		refuse(request, 503, "storage is out of order; try again");
 		return send_answer(request);
 	}
 	keep = api_handle(loop->desk, &asks, &request->answer);
-	if (!loop_event_end(loop, keep, &err))
+	request->later = desk_take_later(loop->desk);
+	is_ended = loop_event_end(loop, keep, &err);
+	if (!is_ended)
 		refuse(request, 503, "this could not be stored, nothing was done; try again");
+	if (!keep || !is_ended)
+		forget_later(request, false);
 	drop_body(request);
 	enter(request->connection, PHASE_HELD);
 	MHD_suspend_connection(request->connection->mhd);
@@ -557,6 +607,7 @@ static void on_completed(void *ctx, struct MHD_Connection *mhd, void **request_c
 	if (why != MHD_REQUEST_TERMINATED_COMPLETED_OK)
 		log_debug("http request ended early from=%s code=%d", connection->remote, (int)why);
 	loop_forget(connection->http->loop, request);
+	forget_later(request, false);
 	drop_body(request);
 	buf_fini(&request->body);
 	api_answer_fini(&request->answer);
@@ -639,6 +690,7 @@ static uint64_t phase_limit_ms(enum phase phase)
 	case PHASE_ANSWERING:
 		return HTTP_ANSWER_DEADLINE_S * UINT64_C(1000);
 	case PHASE_HELD:
+	case PHASE_WAITING: /* ended by end_waiting() */
 		break;
 	}
 	return UINT64_MAX;
@@ -676,6 +728,19 @@ static void end_overdue(struct http *http)
 	LIST_FOREACH(connection, &http->connections, link) {
 		if (is_overdue(connection) || is_abandoned(connection))
 			shutdown(connection->fd, SHUT_RDWR);
+	}
+}
+
+/* Those who wait for a better answer since LIMIT_MS or longer get the one that there is. */
+static void end_waiting(struct http *http, uint64_t limit_ms)
+{
+	struct connection *connection;
+
+	LIST_FOREACH(connection, &http->connections, link) {
+		if (connection->phase != PHASE_WAITING || uv_now(http->loop->uv) - connection->phase_at < limit_ms)
+			continue;
+		forget_later(connection->request, true);
+		resume(connection->request);
 	}
 }
 
@@ -983,6 +1048,7 @@ static void on_sweep(uv_timer_t *timer)
 	struct server *server = LIST_FIRST(&http->servers), *next;
 
 	end_overdue(http);
+	end_waiting(http, HTTP_LATER_S * UINT64_C(1000));
 	end_lingers(http, uv_now(http->loop->uv));
 	for (; server != NULL; server = next) {
 		const union MHD_DaemonInfo *info =
@@ -1083,6 +1149,7 @@ void http_quiesce(struct http *http)
 	if (http->is_quiet)
 		return;
 	http->is_quiet = true;
+	end_waiting(http, 0);
 	LIST_FOREACH(server, &http->servers, link)
 		server_quiesce(server);
 	close(http->listen_fd);

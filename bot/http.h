@@ -12,6 +12,7 @@
 #define HTTP_CONNECTIONS_PER_ADDRESS_MAX 256
 #define HTTP_IDLE_S 30          /* between bytes, and between requests */
 #define HTTP_REQUEST_DEADLINE_S 60 /* for one request, from its first line to its last byte */
+#define HTTP_LATER_S 5          /* how long an answer is held back for a job that makes it better */
 #define HTTP_ANSWER_DEADLINE_S 300 /* for taking one answer */
 #define HTTP_DRAIN_MAX (8 << 20) /* of a refused body this much is read and dropped */
 #define HTTP_HEADERS_MAX 65536   /* bytes of one request's first line and headers */

@@ -150,4 +150,6 @@ void metrics_write(const struct metrics *metrics, struct buf *out)
 		write_slack(metrics->slack, out);
 	if (metrics->courier != NULL)
 		courier_metrics(metrics->courier, out);
+	if (metrics->jobs != NULL)
+		jobs_metrics(metrics->jobs, out);
 }

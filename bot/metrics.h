@@ -4,6 +4,7 @@
 
 #include "bot/courier.h"
 #include "bot/http.h"
+#include "bot/jobs.h"
 #include "bot/loop.h"
 #include "bot/slack.h"
 #include "config/base/buf.h"
@@ -23,6 +24,7 @@ struct metrics {
 	const struct http *http;
 	const struct slack *slack;
 	const struct courier *courier;
+	const struct jobs *jobs;
 	int64_t started_at;
 	uint64_t reloads, reload_failures;
 };

@@ -19,6 +19,7 @@
 #include "bot/cmd.h"
 #include "bot/courier.h"
 #include "bot/http.h"
+#include "bot/jobs.h"
 #include "bot/loop.h"
 #include "bot/metrics.h"
 #include "bot/slack.h"
@@ -64,6 +65,7 @@ struct bot {
 	struct slack *slack;
 	struct courier *courier;
 	struct http *http;
+	struct jobs *jobs;
 	uv_signal_t term, interrupt, hangup;
 	uv_timer_t tick, sweep, watchdog, grace;
 	uint64_t end_at; /* uv_now() at SIGTERM; 0: it has not come */
@@ -424,6 +426,7 @@ static void bot_fini(struct bot *bot)
 	courier_free(bot->courier);
 	slack_free(bot->slack);
 	web_free(bot->web);
+	jobs_free(bot->jobs);
 	if (bot->has_handles)
 		close_handles(bot);
 	if (bot->has_loop)
@@ -504,6 +507,7 @@ static bool bot_init(struct bot *bot, const char *path, struct error *err)
 	bot->has_uv = true;
 	loop_init(&bot->loop, &bot->uv, bot->desk);
 	bot->has_loop = true;
+	bot->jobs = jobs_new(&bot->loop, bot->config->store);
 	bot->web = web_new(&bot->loop, bot->config, err);
 	if (bot->web == NULL)
 		return false;
@@ -517,7 +521,7 @@ static bool bot_init(struct bot *bot, const char *path, struct error *err)
 	if (bot->http == NULL)
 		return false;
 	bot->counts = (struct metrics){.loop = &bot->loop, .http = bot->http, .slack = bot->slack,
-	    .courier = bot->courier, .started_at = clock_now()};
+	    .courier = bot->courier, .jobs = bot->jobs, .started_at = clock_now()};
 	start_handles(bot);
 	return true;
 }

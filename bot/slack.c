@@ -13,6 +13,7 @@
 #include "config/base/log.h"
 #include "config/base/memory.h"
 #include "config/base/text.h"
+#include "handlers/later.h"
 
 #define HELLO_MS 20000           /* from the address to hello: name, TCP, TLS, upgrade */
 #define BACK_OFF_MIN_MS 1000
@@ -23,6 +24,7 @@
 #define STEADY_MS 10000          /* a connection that lasted this long was a good one */
 #define SHORT_LIVES_MAX 2        /* in a row, until those that do not last count as failures */
 #define RENEW_MIN_S 30           /* a shorter "approximate connection time" is not believed */
+#define LATER_MS 1000            /* an acknowledgement waits so long for a better answer: Slack gives it 3 s */
 #define DRAIN_MS 3000            /* the old connection is read for this long beside the new one */
 #define PROOF_TRIES 2            /* of auth.test, until the connection is opened without it */
 #define PROBLEM_MAX 512
@@ -39,6 +41,9 @@ struct link {
 struct ack {
 	struct link *link;
 	struct ack *next, **at;
+	char *envelope_id;
+	struct later *later; /* makes the answer better; NULL: nothing does */
+	uint64_t waits_since; /* for it, uv_now(); 0: not yet, the disk comes first */
 	char *stored;   /* the frame when the event is on disk */
 	char *unstored; /* and when it is not; NULL: none, Slack repeats it */
 };
@@ -63,7 +68,7 @@ struct slack {
 	struct web_call *call;
 	struct link *link; /* the newest */
 	struct link *old;  /* the one before, read until it is let go */
-	uv_timer_t timer, renew_timer, drain_timer;
+	uv_timer_t timer, renew_timer, drain_timer, later_timer;
 	int open_handles;
 	char *url; /* a ticket: used once */
 	struct slack_self self;
@@ -85,6 +90,7 @@ static const char *const event_names[] = {"start", "proved", "got-url", "hello",
     "due", "late", "reload", "stop"};
 
 static void slack_on(struct slack *slack, enum slack_event event);
+static void on_later_due(uv_timer_t *timer);
 
 /* ---- links -------------------------------------------------------------------------------------------- */
 
@@ -93,6 +99,10 @@ static void ack_free(struct ack *ack)
 	*ack->at = ack->next;
 	if (ack->next != NULL)
 		ack->next->at = ack->at;
+	if (ack->later != NULL)
+		later_leave(ack->later, false);
+	later_drop(ack->later);
+	free(ack->envelope_id);
 	free(ack->stored);
 	free(ack->unstored);
 	free(ack);
@@ -266,12 +276,82 @@ static void send_ack(struct link *link, const char *frame, bool stored)
 	wire_send(link->wire, frame);
 }
 
+/* Puts the better answer in the place of the first one. */
+static void take_later(struct ack *ack)
+{
+	cJSON *payload;
+
+	if (ack->later->answer != NULL) {
+		payload = slack_in_ephemeral(ack->later->answer->valuestring);
+		free(ack->stored);
+		ack->stored = ack_frame(ack->envelope_id, payload);
+		cJSON_Delete(payload);
+	}
+	later_leave(ack->later, ack->link->wire != NULL);
+	later_drop(ack->later);
+	ack->later = NULL;
+}
+
+/* Acknowledges what is on disk. */
+static void acknowledge(struct ack *ack)
+{
+	if (ack->later != NULL)
+		take_later(ack);
+	send_ack(ack->link, ack->stored, true);
+	ack_free(ack);
+}
+
+static void on_later(void *ctx)
+{
+	acknowledge(ctx);
+}
+
 static void on_disk(void *ctx, bool stored)
 {
 	struct ack *ack = ctx;
+	struct slack *slack = ack->link->slack;
 
-	send_ack(ack->link, stored ? ack->stored : ack->unstored, stored);
-	ack_free(ack);
+	if (stored && ack->later != NULL && !ack->later->is_over) {
+		ack->later->over = on_later;
+		ack->later->ctx = ack;
+		ack->waits_since = uv_now(slack->loop->uv);
+		if (!uv_is_active((uv_handle_t *)&slack->later_timer))
+			uv_timer_start(&slack->later_timer, on_later_due, LATER_MS, 0);
+	} else if (stored) {
+		acknowledge(ack);
+	} else {
+		send_ack(ack->link, ack->unstored, false);
+		ack_free(ack);
+	}
+}
+
+/* Acknowledges what has waited long enough; what comes then is said apart. *NEXT_AT: when the next one has. */
+static void end_waits(struct link *link, uint64_t now, uint64_t *next_at)
+{
+	struct ack *next;
+
+	for (struct ack *ack = link != NULL ? link->acks : NULL; ack != NULL; ack = next) {
+		uint64_t due_at = ack->waits_since + LATER_MS;
+
+		next = ack->next;
+		if (ack->waits_since == 0)
+			continue;
+		if (due_at <= now)
+			acknowledge(ack);
+		else if (due_at < *next_at)
+			*next_at = due_at;
+	}
+}
+
+static void on_later_due(uv_timer_t *timer)
+{
+	struct slack *slack = timer->data;
+	uint64_t now = uv_now(slack->loop->uv), next_at = UINT64_MAX;
+
+	end_waits(slack->link, now, &next_at);
+	end_waits(slack->old, now, &next_at);
+	if (next_at != UINT64_MAX)
+		uv_timer_start(timer, on_later_due, next_at - now, 0);
 }
 
 static void count_envelope(struct slack *slack, const char *type)
@@ -286,8 +366,9 @@ static void count_envelope(struct slack *slack, const char *type)
 		slack->others++;
 }
 
-/* Hands the envelope to the handlers. False: nothing of it is kept. */
-static bool handle(struct slack *slack, const char *type, const cJSON *payload, cJSON **answer)
+/* Hands the envelope to the handlers. *LATER makes the answer better. False: nothing of it is kept. */
+static bool handle(
+    struct slack *slack, const char *type, const cJSON *payload, cJSON **answer, struct later **later)
 {
 	struct loop *loop = slack->loop;
 	struct error err = {0};
@@ -298,6 +379,7 @@ static bool handle(struct slack *slack, const char *type, const cJSON *payload, 
 		return false;
 	}
 	ok = slack_in(loop->desk, &slack->self, type, payload, answer, &err);
+	*later = desk_take_later(loop->desk);
 	ok = loop_event_end(loop, ok, &err) && ok;
 	if (!ok)
 		log_error("slack %s not handled why=%s", type, err.text);
@@ -325,11 +407,16 @@ static void take_envelope(struct link *link, const cJSON *frame, const char *typ
 	if (sorry != NULL)
 		ack->unstored = ack_frame(envelope_id, sorry);
 	cJSON_Delete(sorry);
-	if (handle(slack, type, payload, &answer)) {
+	if (handle(slack, type, payload, &answer, &ack->later)) {
 		/* Where it may carry none, a payload would be an error. */
 		bool may_answer = !cJSON_IsFalse(json_get(frame, "accepts_response_payload"));
 
+		ack->envelope_id = xstrdup(envelope_id);
 		ack->stored = ack_frame(envelope_id, may_answer ? answer : NULL);
+		if (!may_answer) {
+			later_drop(ack->later);
+			ack->later = NULL;
+		}
 		loop_after_commit(slack->loop, on_disk, ack);
 	} else {
 		send_ack(link, ack->unstored, false);
@@ -748,6 +835,7 @@ struct slack *slack_new(struct loop *loop, struct web *web, const struct config 
 	init_timer(slack, &slack->timer);
 	init_timer(slack, &slack->renew_timer);
 	init_timer(slack, &slack->drain_timer);
+	init_timer(slack, &slack->later_timer);
 	if (config->slack.is_enabled && !has_wires(slack, config, err)) {
 		slack_free(slack);
 		return NULL;
@@ -787,6 +875,7 @@ void slack_free(struct slack *slack)
 	uv_close((uv_handle_t *)&slack->timer, on_handle_closed);
 	uv_close((uv_handle_t *)&slack->renew_timer, on_handle_closed);
 	uv_close((uv_handle_t *)&slack->drain_timer, on_handle_closed);
+	uv_close((uv_handle_t *)&slack->later_timer, on_handle_closed);
 }
 
 const char *slack_status(const struct slack *slack)

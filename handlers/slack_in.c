@@ -14,6 +14,7 @@
 #include "handlers/card.h"
 #include "handlers/commands.h"
 #include "handlers/grammar.h"
+#include "handlers/later.h"
 #include "handlers/slack_text.h"
 #include "handlers/words.h"
 
@@ -110,7 +111,7 @@ static bool run(struct desk *desk, struct asked *asked, const char *text, struct
 	return ok;
 }
 
-static cJSON *ephemeral(const char *text)
+cJSON *slack_in_ephemeral(const char *text)
 {
 	cJSON *message = cJSON_CreateObject();
 
@@ -142,7 +143,7 @@ static bool on_slash_command(struct desk *desk, const cJSON *payload, cJSON **an
 	buf_init(&said, ANSWER_BYTES_MAX);
 	ok = run(desk, &asked, text != NULL ? text : "", &said, err);
 	if (ok && said.len > 0)
-		*answer = ephemeral(buf_text(&said));
+		*answer = slack_in_ephemeral(buf_text(&said));
 	buf_fini(&said);
 	return ok;
 }
@@ -211,8 +212,10 @@ static bool on_words(struct desk *desk, const cJSON *event, const char *text, bo
 	asked.alert = alert_of_thread(desk, channel, thread);
 	buf_init(&said, ANSWER_BYTES_MAX);
 	ok = run(desk, &asked, text, &said, err);
-	if (ok && said.len > 0)
+	/* What gets better is said when it has. */
+	if (ok && said.len > 0 && desk->later == NULL)
 		ok = say_reply(desk, channel, asked.thread_ts, buf_text(&said), err);
+	later_drop(desk_take_later(desk));
 	buf_fini(&said);
 	return ok;
 }
@@ -586,5 +589,5 @@ cJSON *slack_in_unstored(const char *type, const cJSON *payload)
 	(void)payload;
 	if (type == NULL || (strcmp(type, "slash_commands") != 0 && strcmp(type, "interactive") != 0))
 		return NULL;
-	return ephemeral(":warning: headsup's storage is out of order: that could not be stored, nothing was done, try again");
+	return slack_in_ephemeral(":warning: headsup's storage is out of order: that could not be stored, nothing was done, try again");
 }

@@ -15,11 +15,14 @@ struct slack_self {
 
 /*
  * An envelope's TYPE (events_api, slash_commands, interactive; anything else is ignored) and PAYLOAD. *ANSWER, when set, goes into
- * the acknowledgement (owned by the caller). Unknown shapes are no error: a bare ack. What was seen before does nothing.
+ * the acknowledgement (owned by the caller). Unknown shapes are no error: a bare ack. What was seen before does nothing. Where desk->later is set
+ * (handlers/later.h) a better answer comes: a text for slack_in_ephemeral().
  * False: nothing was stored (ERR says why).
  */
 bool slack_in(struct desk *desk, const struct slack_self *self, const char *type, const cJSON *payload, cJSON **answer,
     struct error *err);
+/* TEXT (mrkdwn) as an answer to a slash command, for who typed it alone. */
+cJSON *slack_in_ephemeral(const char *text);
 /* What a command or a press is told when the disk failed after all; NULL for types that are repeated by Slack. The caller frees. */
 cJSON *slack_in_unstored(const char *type, const cJSON *payload);
 

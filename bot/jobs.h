@@ -1,0 +1,24 @@
+/*
+ * jobs - runs handlers' jobs (handlers/jobs.h) in libuv's threads, a few at once, each with a connection of its own that only reads.
+ */
+#ifndef BOT_JOBS_H
+#define BOT_JOBS_H
+
+#include "bot/loop.h"
+#include "handlers/jobs.h"
+
+#define JOBS_RUNNING_MAX 2    /* at once: the loop and what it waits for come first */
+#define JOBS_WAITING_MAX 64   /* those past it are not begun at all */
+#define JOB_DEADLINE_MS 10000 /* of one that runs; then it is stopped */
+
+struct jobs; /* opaque */
+/* Takes the desk's jobs from here on. URL is the store's (copied); where it can have no second connection, jobs run in the loop. */
+struct jobs *jobs_new(struct loop *loop, const char *url);
+/*
+ * Stops what runs, waits until it has stopped (milliseconds) and forgets what waits; what comes of them is freed, DONE is not called.
+ * To be called while the loop can still turn.
+ */
+void jobs_free(struct jobs *jobs);
+void jobs_metrics(const struct jobs *jobs, struct buf *out); /* Prometheus text */
+
+#endif
