@@ -11,6 +11,7 @@
 #include "config/base/when.h"
 #include "handlers/announcements_internal.h"
 #include "handlers/people.h"
+#include "handlers/preview.h"
 #include "handlers/slack_text.h"
 #include "handlers/words.h"
 
@@ -469,6 +470,16 @@ static char *kept_key(const struct actor *actor, const struct announce_request *
 		   : xasprintf("%s/%s", actor->who, request->idempotency_key);
 }
 
+static bool look_back(struct desk *desk, const struct announce_request *request,
+    struct announcement **made, struct error *err)
+{
+	if (preview_start(desk, *made, request->preview, err))
+		return true;
+	announcement_free(*made);
+	*made = NULL;
+	return false;
+}
+
 bool announce(struct desk *desk, const struct actor *actor, const struct announce_request *request,
     struct announcement **made, bool *is_again, struct error *err)
 {
@@ -493,7 +504,10 @@ bool announce(struct desk *desk, const struct actor *actor, const struct announc
 		ok = try_announce(desk, actor, &plan, key, made, err);
 	matches_fini(&plan.matches);
 	free(key);
-	return ok || (!request->is_dry && announcement_refused(desk, actor, 0, err));
+	if (ok)
+		return look_back(desk, request, made, err);
+	preview_wish_free(request->preview);
+	return !request->is_dry && announcement_refused(desk, actor, 0, err);
 }
 
 /* ---- editing ---------------------------------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 #include "handlers/desk.h"
 
 struct announcements;
+struct preview_wish;
 struct announcements *announcements_new(void);
 void announcements_free(struct announcements *announcements);
 #define ANNOUNCEMENTS_STANDING_MAX 200000 /* that may stand at one time; announce() refuses more */
@@ -95,11 +96,13 @@ struct announce_request {
 	const char *channel; /* where its message goes; NULL: the channel of the route that its matches would take */
 	const char *idempotency_key;
 	bool is_dry;
+	const struct preview_wish *preview; /* what is done when it is known what it would have covered: handlers/preview.h; NULL: nobody waits */
 };
 /*
  * Announces; policy and grammar refusals come back in ERR, in words for whoever asked; what policy refused is in the audit log. The
  * caller frees *MADE, which is NULL on failure and has no id after a dry run. IS_AGAIN: the idempotency key was known. A token that
- * may not announce for others is the author itself, whomever the request names.
+ * may not announce for others is the author itself, whomever the request names. Of what was made, or would be, it is then counted what it would
+ * have covered; the request's wish is freed in any case.
  */
 bool announce(struct desk *desk, const struct actor *actor, const struct announce_request *request, struct announcement **made,
     bool *is_again, struct error *err);

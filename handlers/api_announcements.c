@@ -10,6 +10,8 @@
 #include "handlers/announcements.h"
 #include "handlers/api_internal.h"
 #include "handlers/grammar.h"
+#include "handlers/later.h"
+#include "handlers/preview.h"
 
 static cJSON *announcement_json(const struct desk *desk, const struct announcement *announcement)
 {
@@ -40,6 +42,7 @@ static cJSON *announcement_json(const struct desk *desk, const struct announceme
 	json_put_time(json, "lease_until", announcement->lease_until);
 	json_put_time(json, "over_at", announcement->over_at);
 	json_put(json, "over_why", announcement_over_why(announcement, desk->now));
+	cJSON_AddItemToObject(json, "preview", preview_json(announcement->has_preview ? &announcement->preview : NULL));
 	return json;
 }
 
@@ -157,21 +160,63 @@ static bool read_request(struct call *call, cJSON *json, char **match, struct an
 	return true;
 }
 
+static bool on_preview(struct desk *desk, void *ctx, const struct announcement *announcement, const struct preview *preview,
+    struct error *err)
+{
+	(void)preview;
+	(void)err;
+	later_end(ctx, announcement_json(desk, announcement));
+	return true;
+}
+
+static void end_later(void *ctx)
+{
+	later_end(ctx, NULL);
+	later_drop(ctx);
+}
+
+/* Answers with what was made; with its preview now, where that is known, else when it is. LATER is taken. */
+static void answer_made(struct call *call, const struct announcement *made, struct later *later)
+{
+	cJSON *answer = later->answer;
+
+	later->answer = NULL;
+	api_json(call->answer, made->id != 0 ? 201 : 200, answer != NULL ? answer : announcement_json(call->desk, made));
+	if (later->is_over)
+		later_drop(later);
+	else
+		call->desk->later = later;
+}
+
+/* LATER ends when the preview is known, or never will be. */
+static bool announce_posted(
+    struct call *call, cJSON *json, struct later *later, struct announcement **made, struct error *err)
+{
+	struct preview_wish wish = {.done = on_preview, .free = end_later};
+	struct announce_request request = {.preview = &wish};
+	char *match[MATCH_MAX];
+	bool is_again;
+
+	if (!read_request(call, json, match, &request, err))
+		return false;
+	wish.ctx = later_hold(later);
+	return announce(call->desk, &call->caller.actor, &request, made, &is_again, err);
+}
+
 void api_announcements_post(struct call *call)
 {
-	struct announce_request request = {0};
 	struct announcement *made = NULL;
-	char *match[MATCH_MAX];
+	struct later *later;
 	struct error err;
-	bool is_again;
 	cJSON *json = api_object(call);
 
 	if (json == NULL)
 		return;
-	if (read_request(call, json, match, &request, &err) &&
-	    announce(call->desk, &call->caller.actor, &request, &made, &is_again, &err)) {
-		api_json(call->answer, 201, announcement_json(call->desk, made));
+	later = later_new();
+	if (announce_posted(call, json, later, &made, &err)) {
+		answer_made(call, made, later);
 	} else {
+		later_drop(later);
 		api_refuse(call, &err);
 		/* A refusal by policy is itself a fact of the audit log: it is kept. */
 		call->is_stored = err.kind == ERROR_REFUSED || err.kind == ERROR_FORBIDDEN;

@@ -10,6 +10,7 @@
 #include "config/base/text.h"
 #include "config/base/when.h"
 #include "handlers/announcements.h"
+#include "handlers/preview.h"
 #include "handlers/people.h"
 #include "handlers/slack_text.h"
 
@@ -663,6 +664,14 @@ static void add_announcement_fields(cJSON *blocks, const struct desk *desk, cons
 	buf_reset(&value);
 	put_count(&value, announcement);
 	add_field(&fields, "So far", &value);
+	if (announcement->has_preview) {
+		char label[32];
+
+		snprintf(label, sizeof(label), "Last %d days", PREVIEW_DAYS);
+		buf_reset(&value);
+		preview_put_short(&announcement->preview, &value);
+		add_field(&fields, label, &value);
+	}
 	buf_fini(&value);
 	add_fields(blocks, "facts", &fields);
 }

@@ -11,6 +11,7 @@
 #include "config/base/memory.h"
 #include "config/base/text.h"
 #include "handlers/commands_internal.h"
+#include "handlers/later.h"
 #include "handlers/slack_text.h"
 #include "handlers/words.h"
 
@@ -256,8 +257,7 @@ bool commands_run(struct desk *desk, const struct asked *asked, const char *text
 	return ok;
 }
 
-/* A slash command is answered to who typed it, other words where they were typed. */
-static bool deliver(
+bool command_deliver(
     struct desk *desk, const struct asked *asked, const char *text, struct error *err)
 {
 	if (asked->response_url == NULL)
@@ -294,8 +294,11 @@ bool commands_resume(struct desk *desk, const cJSON *command, struct error *err)
 	if (storage_profile(desk->storage, asked.actor.who, &profile) && profile.timezone != NULL)
 		asked.zone = profile.timezone;
 	buf_init(&answer, LATER_ANSWER_MAX);
-	ok = commands_run(desk, &asked, json_text(command, "text"), &answer, &is_later, err) &&
-	     deliver(desk, &asked, buf_text(&answer), err);
+	ok = commands_run(desk, &asked, json_text(command, "text"), &answer, &is_later, err);
+	/* Where it gets better, it is said when it has. */
+	if (ok && desk->later == NULL)
+		ok = command_deliver(desk, &asked, buf_text(&answer), err);
+	later_drop(desk_take_later(desk));
 	buf_fini(&answer);
 	profile_fini(&profile);
 	return ok;

@@ -69,4 +69,22 @@ void command_put_refusal(const struct error *err, struct buf *out);
 /* "`usage` help" of one command. */
 void command_put_usage(const struct command *command, struct buf *out);
 
+/* ---- what an announcement would have covered (commands_preview.c) --------------------------------------- */
+
+/*
+ * The answer of a command that makes or changes an announcement: PUT writes what was done, the preview is added, at once or when it is
+ * known. Where who asked waits no more by then, it is said apart.
+ */
+typedef void (*command_put)(
+    const struct desk *desk, const struct asked *asked, const struct announcement *announcement, struct buf *answer);
+struct preview_wish;
+struct later;
+/* Fills WISH, to be handed to announce() or preview_start() (which free it); the returned one to command_answer() or later_drop(). */
+struct later *command_wish(const struct asked *asked, command_put put, struct preview_wish *wish);
+/* After that call: ANSWER gets what there is by now. LATER is taken. */
+void command_answer(struct desk *desk, const struct asked *asked, command_put put, const struct announcement *announcement,
+    const struct preview_wish *wish, struct later *later, struct buf *answer);
+/* Says TEXT (mrkdwn) to who asked: a slash command's answer to them alone, other words' where they were typed. */
+bool command_deliver(struct desk *desk, const struct asked *asked, const char *text, struct error *err);
+
 #endif

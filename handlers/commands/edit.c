@@ -4,6 +4,8 @@
 
 #include "handlers/announcements.h"
 #include "handlers/commands_internal.h"
+#include "handlers/later.h"
+#include "handlers/preview.h"
 #include "handlers/slack_text.h"
 
 #define MATCH_UNITS 200
@@ -48,6 +50,21 @@ static void put_edited(const struct desk *desk, const struct asked *asked,
 			     : "What was approved before is to be approved anew.");
 }
 
+/* Puts NOW's answer, with what it would have covered. */
+static bool answer_edited(struct desk *desk, const struct asked *asked, const struct announcement *now,
+    struct buf *answer, struct error *err)
+{
+	struct preview_wish wish;
+	struct later *later = command_wish(asked, put_edited, &wish);
+
+	if (!preview_start(desk, now, &wish, err)) {
+		later_drop(later);
+		return false;
+	}
+	command_answer(desk, asked, put_edited, now, &wish, later, answer);
+	return true;
+}
+
 static bool edit_run(struct desk *desk, const struct asked *asked, struct words *words,
     struct buf *answer, struct error *err)
 {
@@ -60,9 +77,8 @@ static bool edit_run(struct desk *desk, const struct asked *asked, struct words 
 	if (!command_announcement(words, &edit_command, &id, err))
 		return false;
 	ok = read_matches(desk, words, match, &count, err) &&
-	     announcement_edit(desk, &asked->actor, id, match, count, &now, err);
-	if (ok)
-		put_edited(desk, asked, now, answer);
+	     announcement_edit(desk, &asked->actor, id, match, count, &now, err) &&
+	     answer_edited(desk, asked, now, answer, err);
 	announcement_free(now);
 	for (size_t i = 0; i < count; i++)
 		free(match[i]);

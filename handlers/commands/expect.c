@@ -8,6 +8,8 @@
 #include "config/base/when.h"
 #include "handlers/announcements.h"
 #include "handlers/commands_internal.h"
+#include "handlers/later.h"
+#include "handlers/preview.h"
 #include "handlers/slack_text.h"
 
 #define LOGIN_UNITS 60
@@ -235,12 +237,17 @@ static bool announce_it(
     struct desk *desk, struct reading *reading, struct buf *answer, struct error *err)
 {
 	struct announcement *made;
+	struct preview_wish wish;
+	struct later *later = command_wish(reading->asked, put_made, &wish);
 	bool is_again;
 
 	reading->request.match = reading->match;
-	if (!announce(desk, &reading->asked->actor, &reading->request, &made, &is_again, err))
+	reading->request.preview = &wish;
+	if (!announce(desk, &reading->asked->actor, &reading->request, &made, &is_again, err)) {
+		later_drop(later);
 		return false;
-	put_made(desk, reading->asked, made, answer);
+	}
+	command_answer(desk, reading->asked, put_made, made, &wish, later, answer);
 	announcement_free(made);
 	return true;
 }

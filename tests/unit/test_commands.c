@@ -385,21 +385,25 @@ static void expect__answers__with_the_absolute_end_and_whom_it_covers(void **sta
 	    "*H1* is active: `host=web-*`, until 13:30 CET (30m), at most 4 alerts, because "
 	    "deploy.\n"
 	    "Alerts of severity critical still fire, unless somebody else approves it.\n"
-	    "It covers only your own logins (alice, aliced) and alerts that have no actor.");
+	    "It covers only your own logins (alice, aliced) and alerts that have no actor.\n"
+	    "In the last 30 days it would have covered no alert.");
 	assert_answer(w, "expect host=web-* @bob from tomorrow 02:00 max 1 because deploy",
 	    "*H2* is scheduled: `host=web-*` `actor=bob` from Tue 3 Mar 02:00 CET until Tue 3 Mar "
 	    "02:30 CET (30m), at most 1 alert, "
 	    "because deploy.\n"
-	    "Alerts of severity critical still fire, unless somebody else approves it.");
+	    "Alerts of severity critical still fire, unless somebody else approves it.\n"
+	    "In the last 30 days it would have covered no alert.");
 	assert_answer(w, "expect severity=critical host=x @bob because deploy",
 	    "*H3* is pending: `severity=critical` `host=x` `actor=bob`, until 13:30 CET (30m), at "
 	    "most 50 alerts, because deploy.\n"
-	    "It covers nothing until somebody else approves it.");
+	    "It covers nothing until somebody else approves it.\n"
+	    "In the last 30 days it would have covered no alert.");
 	assert_answer(w, "expect host=web-* actor=x dry because deploy",
 	    "Dry run, nothing is announced. It would be active: `host=web-*` `actor=x`, until "
 	    "13:30 CET (30m), at most 50 alerts, "
 	    "because deploy.\n"
-	    "Alerts of severity critical still fire, unless somebody else approves it.");
+	    "Alerts of severity critical still fire, unless somebody else approves it.\n"
+	    "In the last 30 days it would have covered no alert.");
 	assert_int_equal(announcements_count(w->desk->announcements), 3);
 
 	desk_world_knows(w, "U0EVE", NULL, NULL, false);
