@@ -26,6 +26,7 @@
 #include "handlers/later.h"
 
 #define BACKLOG 1024
+#define RUNS_MAX 3             /* of MHD in one turn of the loop */
 #define SWEEP_MS 1000
 #define TLS_FILE_MAX (1 << 20) /* bytes of a certificate chain or key */
 #define RETRY_AFTER_S 5        /* told with each 503 of ours */
@@ -102,7 +103,7 @@ struct http {
 	uv_timer_t sweep;
 	int open; /* servers, lingers and the sweep: the last one closed frees */
 	size_t connection_count, linger_count, under_way, held;
-	uint64_t accepted, overdue;
+	uint64_t accepted, overdue, handled;
 	uint64_t answers[6]; /* by status / 100 */
 };
 
@@ -127,13 +128,22 @@ static void on_again(uv_idle_t *again)
 	server_run(again->data);
 }
 
-/* Zero means at once: not doing so would leave a request lying for up to a second. */
+/*
+ * While requests were being handled others came: what one commit takes, and its hold on the disk, is shared by all of them.
+ * Zero means at once: not doing so would leave a request lying for up to a second.
+ */
 static void server_run(struct server *server)
 {
 	MHD_UNSIGNED_LONG_LONG wait_ms = 0;
+	uint64_t before;
 	bool waits;
 
-	MHD_run(server->daemon);
+	for (int i = 0; i < RUNS_MAX; i++) {
+		before = server->http->handled;
+		MHD_run(server->daemon);
+		if (server->http->handled == before)
+			break;
+	}
 	waits = MHD_get_timeout(server->daemon, &wait_ms) == MHD_YES;
 	if (waits && wait_ms == 0)
 		uv_idle_start(&server->again, on_again);
@@ -530,6 +540,7 @@ static enum MHD_Result handle(struct request *request)
 		refuse(request, 503, "storage is out of order; try again");
 		return send_answer(request);
 	}
+	request->connection->http->handled++;
 	keep = api_handle(loop->desk, &asks, &request->answer);
 	request->later = desk_take_later(loop->desk);
 	is_ended = loop_event_end(loop, keep, &err);
