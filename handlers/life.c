@@ -151,8 +151,8 @@ static bool take_covered(void *ctx, const struct alert *alert)
 	return covered->count < RETELL_BATCH;
 }
 
-static bool tell_one(
-    struct desk *desk, struct announcement *announcement, int64_t id, struct error *err)
+static bool tell_one(struct desk *desk, struct announcement *announcement, int64_t id,
+    struct buf *told, struct error *err)
 {
 	struct alert *alert = storage_alert(desk->storage, id, err);
 	char mark[MARK_BYTES_MAX];
@@ -168,8 +168,27 @@ static bool tell_one(
 		    announcement->id);
 		ok = fire(desk, &headsup, alert, "fired", mark, err);
 		announcement->retold++;
+		buf_printf(told, " A%" PRId64, id);
 	}
 	alert_free(alert);
+	return ok;
+}
+
+/* Which they are, in its thread; the receipt says how many. */
+static bool say_told(struct desk *desk, const struct announcement *announcement,
+    const struct buf *told, struct error *err)
+{
+	char subject[24], *line;
+	bool ok;
+
+	if (told->len == 0)
+		return true;
+	announcement_subject(announcement->id, subject);
+	line = xasprintf("%s%s",
+	    announcement->retell == RETELL_ALL ? "Told anew:" : "Still firing, told anew:",
+	    buf_text(told));
+	ok = say_in_thread(desk, subject, announcement->channel, line, false, err);
+	free(line);
 	return ok;
 }
 
@@ -183,14 +202,18 @@ static bool tell_some(struct desk *desk, struct announcement *announcement, stru
 	    .announcement = announcement->id,
 	    .limit = RETELL_BATCH};
 	struct covered covered = {.count = 0};
+	struct buf told;
+	bool ok = storage_each_alert(desk->storage, &query, take_covered, &covered, err);
 
-	if (!storage_each_alert(desk->storage, &query, take_covered, &covered, err))
-		return false;
-	for (size_t i = 0; i < covered.count; i++) {
-		if (!tell_one(desk, announcement, covered.list[i], err))
-			return false;
+	buf_init(&told, RETELL_BATCH * 24);
+	for (size_t i = 0; ok && i < covered.count; i++) {
+		ok = tell_one(desk, announcement, covered.list[i], &told, err);
 		announcement->retell_before = covered.list[i];
 	}
+	ok = ok && say_told(desk, announcement, &told, err);
+	buf_fini(&told);
+	if (!ok)
+		return false;
 	if (covered.count < RETELL_BATCH)
 		announcement->retell = RETELL_NONE;
 	return storage_put_announcement(desk->storage, announcement, err);

@@ -4,6 +4,7 @@
 #include "config/base/text.h"
 #include "handlers/alerts.h"
 #include "handlers/announcements.h"
+#include "handlers/card.h"
 #include "handlers/commands.h"
 #include "handlers/people.h"
 #include "handlers/words.h"
@@ -658,7 +659,7 @@ static void not_me__of_very_many__is_told_in_parts(void **state)
 	announcement_free(now);
 	assert_true(storage_count_alerts(w->storage, counts, &err));
 	assert_int_equal(counts[ALERT_OPEN], RETELL_BATCH);
-	assert_int_equal(words(w, "thread", "H1", "Told anew"), 0);
+	assert_int_equal(words(w, "thread", "H1", "*Not me*"), 0);
 	for (int i = 1; i <= 3; i++)
 		ticks(w, NOON + i);
 	assert_true(storage_count_alerts(w->storage, counts, &err));
@@ -727,6 +728,7 @@ static void end__of_what_still_fires__tells_it_anew(void **state)
 	assert_alert(w, resolving, ALERT_OPEN, "it still fires");
 	assert_alert(w, resolved, ALERT_RESOLVED, NULL);
 	assert_int_equal(words(w, "thread", "H1", "Told anew: 2 alerts that still fire"), 1);
+	assert_int_equal(words(w, "thread", "H1", "Still firing, told anew: A5 A4"), 1);
 }
 
 static void reminder__five_minutes_before_the_end__is_said_once(void **state)
@@ -754,6 +756,43 @@ static void reminder__five_minutes_before_the_end__is_said_once(void **state)
 	assert_int_equal(words(w, "thread", "H1", "Still at it"), 2);
 	ticks(w, NOON + 2400);
 	assert_status(w, 1, "ended");
+}
+
+/* ---- odd hours ---------------------------------------------------------------------------------------------- */
+
+static void odd_hour__of_an_alert__is_by_its_actors_clock(void **state)
+{
+	static const struct {
+		const char *actor;
+		int64_t at;
+		bool is_odd;
+	} cases[] = {
+	    {"alice", NOON, false},            /* Paris: 13:00 */
+	    {"bob", NOON, true},               /* New York: 07:00 */
+	    {"bob", NOON + 11 * HOUR, false},  /* 18:00 */
+	    {"alice", NOON + 11 * HOUR, true}, /* midnight */
+	    {"mallory", NOON, false},          /* nobody knows: as the working hours say */
+	    {"mallory", NIGHT, true},
+	    {NULL, NIGHT, true},
+	};
+	struct desk_world *w = *state;
+
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		cJSON *body = cJSON_CreateObject();
+		struct alert alert;
+		char *message;
+
+		alert_init(&alert);
+		alert.title = xstrdup("login");
+		alert.actor = xstrdup(cases[i].actor);
+		alert.occurred_at = alert.received_at = cases[i].at;
+		card_put_alert(w->desk, &alert, false, body);
+		message = json_write(body);
+		assert_int_equal(strstr(message, "odd hour") != NULL, cases[i].is_odd);
+		free(message);
+		cJSON_Delete(body);
+		alert_fini(&alert);
+	}
 }
 
 /* ---- commands ------------------------------------------------------------------------------------------------ */
@@ -867,6 +906,7 @@ int main(void)
 	    TEST(real__of_a_suppressed_alert__fires_it_and_what_follows),
 	    TEST(end__of_what_still_fires__tells_it_anew),
 	    TEST(reminder__five_minutes_before_the_end__is_said_once),
+	    TEST(odd_hour__of_an_alert__is_by_its_actors_clock),
 	    TEST(commands__of_announcements__answer),
 	    TEST(command__of_who_is_never_known__is_refused_in_the_end),
 	};
