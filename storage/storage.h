@@ -180,6 +180,19 @@ bool storage_remove_reals(struct storage *storage, int64_t announcement, struct 
 bool storage_put_resolving(struct storage *storage, const char *source, struct error *err);
 bool storage_resolves(struct storage *storage, const char *source);
 
+/* "That was me", said of a live alert, waits for somebody else's approval of the announcement that was made with it. */
+struct claim {
+	int64_t alert, announcement;
+	char *who; /* Slack id */
+	int64_t at;
+};
+void claim_fini(struct claim *claim);
+bool storage_put_claim(struct storage *storage, const struct claim *claim, struct error *err); /* one an alert, the newest */
+/* False: none waits. */
+bool storage_claim(struct storage *storage, int64_t alert, struct claim *claim);
+bool storage_claim_under(struct storage *storage, int64_t announcement, struct claim *claim);
+bool storage_remove_claim(struct storage *storage, int64_t alert, struct error *err);
+
 /* ---- messages that stand in Slack --------------------------------------------------------------------- */
 
 struct post {
