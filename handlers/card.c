@@ -10,6 +10,7 @@
 #include "config/base/text.h"
 #include "config/base/when.h"
 #include "handlers/announcements.h"
+#include "handlers/blocks.h"
 #include "handlers/preview.h"
 #include "handlers/people.h"
 #include "handlers/slack_text.h"
@@ -60,74 +61,12 @@ static const struct {
 
 /* ---- blocks ------------------------------------------------------------------------------------------------ */
 
-static cJSON *text_object(const char *type, const char *text)
-{
-	cJSON *object = cJSON_CreateObject();
-
-	cJSON_AddStringToObject(object, "type", type);
-	cJSON_AddStringToObject(object, "text", text);
-	return object;
-}
-
-static cJSON *plain_object(const char *text)
-{
-	cJSON *object = text_object("plain_text", text);
-
-	cJSON_AddBoolToObject(object, "emoji", true);
-	return object;
-}
-
-/* verbatim: Slack shall look for no links and names in it of its own. docs.slack.dev/reference/block-kit/composition-objects */
-static cJSON *mrkdwn_object(const char *text)
-{
-	cJSON *object = text_object("mrkdwn", text);
-
-	cJSON_AddBoolToObject(object, "verbatim", true);
-	return object;
-}
-
-static cJSON *add_block(cJSON *blocks, const char *type, const char *id)
-{
-	cJSON *block = cJSON_CreateObject();
-
-	cJSON_AddStringToObject(block, "type", type);
-	if (id != NULL)
-		cJSON_AddStringToObject(block, "block_id", id);
-	cJSON_AddItemToArray(blocks, block);
-	return block;
-}
-
-static void add_section(cJSON *blocks, const char *id, const char *mrkdwn)
-{
-	cJSON_AddItemToObject(add_block(blocks, "section", id), "text", mrkdwn_object(mrkdwn));
-}
-
-static void add_context(cJSON *blocks, const char *id, const char *mrkdwn)
-{
-	cJSON *elements = cJSON_AddArrayToObject(add_block(blocks, "context", id), "elements");
-
-	cJSON_AddItemToArray(elements, mrkdwn_object(mrkdwn));
-}
-
 /* The first line, where what the alert says of itself stands in plain_text: nothing in it can be formatting. */
 static void add_headline(cJSON *blocks, const char *id, const char *plain)
 {
 	bool is_short = utf16_length(plain, strlen(plain)) <= HEADER_MAX;
 
-	cJSON_AddItemToObject(add_block(blocks, is_short ? "header" : "section", id), "text", plain_object(plain));
-}
-
-static void add_button(cJSON *elements, const char *action, const char *label, const char *value, const char *style)
-{
-	cJSON *button = cJSON_CreateObject();
-
-	cJSON_AddStringToObject(button, "type", "button");
-	cJSON_AddStringToObject(button, "action_id", action);
-	cJSON_AddItemToObject(button, "text", plain_object(label));
-	cJSON_AddStringToObject(button, "value", value);
-	if (style != NULL)
-		cJSON_AddStringToObject(button, "style", style);
-	cJSON_AddItemToArray(elements, button);
+	cJSON_AddItemToObject(blocks_add(blocks, is_short ? "header" : "section", id), "text", blocks_plain(plain));
 }
 
 struct fields {
@@ -146,7 +85,7 @@ static void add_field(struct fields *fields, const char *name, const struct buf 
 	if (buf_ok(&text)) {
 		if (fields->list == NULL)
 			fields->list = cJSON_CreateArray();
-		cJSON_AddItemToArray(fields->list, mrkdwn_object(buf_text(&text)));
+		cJSON_AddItemToArray(fields->list, blocks_mrkdwn(buf_text(&text)));
 		fields->count++;
 	}
 	buf_fini(&text);
@@ -155,7 +94,7 @@ static void add_field(struct fields *fields, const char *name, const struct buf 
 static void add_fields(cJSON *blocks, const char *id, struct fields *fields)
 {
 	if (fields->list != NULL)
-		cJSON_AddItemToObject(add_block(blocks, "section", id), "fields", fields->list);
+		cJSON_AddItemToObject(blocks_add(blocks, "section", id), "fields", fields->list);
 	fields->list = NULL;
 }
 
@@ -342,7 +281,7 @@ static void add_why(cJSON *blocks, const struct desk *desk, const struct alert *
 		buf_puts(&line, " · ");
 		buf_put_mrkdwn(&line, alert->notes, NOTES_UNITS);
 	}
-	add_context(blocks, "why", buf_text(&line));
+	blocks_add_context(blocks, "why", buf_text(&line));
 	buf_fini(&line);
 }
 
@@ -477,7 +416,7 @@ static void add_status(cJSON *blocks, const struct desk *desk, const struct aler
 
 	buf_init(&line, TEXT_OBJECT_MAX);
 	put_status(&line, desk, alert);
-	add_section(blocks, "status", buf_text(&line));
+	blocks_add_section(blocks, "status", buf_text(&line));
 	buf_fini(&line);
 }
 
@@ -487,7 +426,7 @@ static void add_option(cJSON *options, const char *label, const char *value, con
 	char full[75];
 
 	snprintf(full, sizeof(full), "%s:%s", value, what);
-	cJSON_AddItemToObject(option, "text", plain_object(label));
+	cJSON_AddItemToObject(option, "text", blocks_plain(label));
 	cJSON_AddStringToObject(option, "value", full);
 	cJSON_AddItemToArray(options, option);
 }
@@ -495,18 +434,18 @@ static void add_option(cJSON *options, const char *label, const char *value, con
 /* What still applies; a button that could only be refused is not shown. */
 static void add_actions(cJSON *blocks, const struct alert *alert)
 {
-	cJSON *elements = cJSON_AddArrayToObject(add_block(blocks, "actions", "actions"), "elements");
+	cJSON *elements = cJSON_AddArrayToObject(blocks_add(blocks, "actions", "actions"), "elements");
 	bool is_live = alert->status == ALERT_OPEN || alert->status == ALERT_ACKED;
 	cJSON *more = cJSON_CreateObject();
 	char value[64];
 
 	snprintf(value, sizeof(value), "A%" PRId64 ":%" PRId64, alert->id, alert->version);
 	if (alert->status == ALERT_OPEN)
-		add_button(elements, ACTION_ACK, "Ack", value, "primary");
+		blocks_add_button(elements, ACTION_ACK, "Ack", value, "primary");
 	if (is_live)
-		add_button(elements, ACTION_RESOLVE, "Resolve", value, NULL);
+		blocks_add_button(elements, ACTION_RESOLVE, "Resolve", value, NULL);
 	if (is_live)
-		add_button(elements, ACTION_ESCALATE, "Escalate", value, "danger");
+		blocks_add_button(elements, ACTION_ESCALATE, "Escalate", value, "danger");
 	cJSON_AddStringToObject(more, "type", "overflow");
 	cJSON_AddStringToObject(more, "action_id", ACTION_MORE);
 	add_option(cJSON_AddArrayToObject(more, "options"), "Why?", value, "why");
@@ -689,19 +628,19 @@ static void add_approval(cJSON *elements, const struct desk *desk, const struct 
 	    announcement->edition);
 	snprintf(label, sizeof(label), "Approve for %s%s", severity_name(desk->config->policy.approval_from),
 	    desk->config->policy.approval_from < SEVERITY_CRITICAL ? " and above" : "");
-	add_button(elements, ACTION_APPROVE, is_whole ? "Approve" : label, value, NULL);
-	add_button(elements, ACTION_DENY, "Deny", value, NULL);
+	blocks_add_button(elements, ACTION_APPROVE, is_whole ? "Approve" : label, value, NULL);
+	blocks_add_button(elements, ACTION_DENY, "Deny", value, NULL);
 }
 
 static void add_announcement_actions(cJSON *blocks, const struct desk *desk, const struct announcement *announcement)
 {
-	cJSON *elements = cJSON_AddArrayToObject(add_block(blocks, "actions", "actions"), "elements");
+	cJSON *elements = cJSON_AddArrayToObject(blocks_add(blocks, "actions", "actions"), "elements");
 	char value[64];
 
 	snprintf(value, sizeof(value), "H%" PRId64 ":%" PRId64, announcement->id, announcement->version);
-	add_button(elements, ACTION_END, announcement->starts_at > desk->now ? "Cancel" : "Done", value, "primary");
-	add_button(elements, ACTION_EXTEND, "+30 min", value, NULL);
-	add_button(elements, ACTION_NOT_ME, "Not me", value, "danger");
+	blocks_add_button(elements, ACTION_END, announcement->starts_at > desk->now ? "Cancel" : "Done", value, "primary");
+	blocks_add_button(elements, ACTION_EXTEND, "+30 min", value, NULL);
+	blocks_add_button(elements, ACTION_NOT_ME, "Not me", value, "danger");
 	add_approval(elements, desk, announcement);
 }
 
@@ -745,7 +684,7 @@ void card_put_announcement(const struct desk *desk, const struct announcement *a
 		add_announcement_fields(blocks, desk, announcement);
 		buf_reset(&text);
 		put_announcement_status(&text, desk, announcement, status);
-		add_section(blocks, "status", buf_text(&text));
+		blocks_add_section(blocks, "status", buf_text(&text));
 		if (!is_over(status))
 			add_announcement_actions(blocks, desk, announcement);
 	}
@@ -802,7 +741,7 @@ static void add_text(cJSON *blocks, const char *text, size_t len)
 	if (is_blank_text(text, len))
 		return;
 	piece = xstrndup(text, len);
-	add_section(blocks, NULL, piece);
+	blocks_add_section(blocks, NULL, piece);
 	free(piece);
 }
 
@@ -829,7 +768,7 @@ void card_put_answer(const char *text, bool is_plain, cJSON *body)
 			break;
 	}
 	if (done < len)
-		add_context(blocks, NULL, "… and more, left out here; ask for less at a time");
+		blocks_add_context(blocks, NULL, "… and more, left out here; ask for less at a time");
 }
 
 void card_put_buttons(const char *text, const cJSON *buttons, cJSON *body)
@@ -844,13 +783,13 @@ void card_put_buttons(const char *text, const cJSON *buttons, cJSON *body)
 		blocks = cJSON_AddArrayToObject(body, "blocks");
 		add_text(blocks, text, strlen(text));
 	}
-	elements = cJSON_AddArrayToObject(add_block(blocks, "actions", "actions"), "elements");
+	elements = cJSON_AddArrayToObject(blocks_add(blocks, "actions", "actions"), "elements");
 	cJSON_ArrayForEach(button, buttons)
 	{
 		const char *action = json_text(button, "action"), *label = json_text(button, "label");
 		const char *value = json_text(button, "value");
 
 		if (action != NULL && label != NULL && value != NULL && count++ < CARD_BUTTONS_MAX)
-			add_button(elements, action, label, value, json_text(button, "style"));
+			blocks_add_button(elements, action, label, value, json_text(button, "style"));
 	}
 }
