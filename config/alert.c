@@ -268,6 +268,7 @@ void alert_init(struct alert *alert)
 	    .last_seen = TIME_NONE,
 	    .paged_at = TIME_NONE,
 	    .changed_at = TIME_NONE,
+	    .ends_at = TIME_NONE,
 	};
 }
 

@@ -57,6 +57,8 @@ struct alert {
 	char *changed_via;      /* slack pagerduty api headsup */
 	int64_t changed_at;
 	int64_t version;        /* grows with each change of what the card shows */
+	int64_t ends_at;        /* over by then, unless its source reports it again; TIME_NONE: it is not over by itself */
+	int64_t flaps;          /* how often it fired again soon after its source had resolved it */
 };
 
 enum field_kind { FIELD_TEXT, FIELD_HOST, FIELD_IP, FIELD_SEVERITY, FIELD_STATUS, FIELD_TIME, FIELD_NUMBER };

@@ -405,6 +405,53 @@ static void read_source_format(struct check *check, const struct yaml_node *node
 	free(text);
 }
 
+static void read_algorithm(struct check *check, const struct yaml_node *node, void *into)
+{
+	static const char *const words[] = {"sha256", "sha512", NULL};
+	int word = check_word(check, node, "algorithm", words);
+
+	if (word >= 0)
+		((struct signature_config *)into)->algorithm = (enum signature_algorithm)word;
+}
+
+static void read_source_signature(struct check *check, const struct yaml_node *node, void *into)
+{
+	static const struct key keys[] = {
+	    {"header", KEY_TEXT, AT(signature_config, header), .is_required = true},
+	    {"prefix", KEY_TEXT, AT(signature_config, prefix)},
+	    {"timestamp_header", KEY_TEXT, AT(signature_config, timestamp_header)},
+	    {"algorithm", KEY_NODE, .read = read_algorithm},
+	    {0},
+	};
+
+	check_section(check, node, "a signature", keys, &((struct source_config *)into)->signature);
+}
+
+static void read_topic(struct check *check, const struct yaml_node *node, void *into)
+{
+	char ***list = into;
+	char *text = check_text(check, node, "topics");
+	size_t count = 0;
+
+	if (text == NULL)
+		return;
+	if (strncmp(text, "arn:", 4) != 0) {
+		yaml_mistake(check->yaml, node, "topics: \"%s\" is no topic; try arn:aws:sns:eu-west-1:123456789012:alerts", text);
+		free(text);
+		return;
+	}
+	while (*list != NULL && (*list)[count] != NULL)
+		count++;
+	*list = xreallocarray(*list, count + 2, sizeof(**list));
+	(*list)[count] = text;
+	(*list)[count + 1] = NULL;
+}
+
+static void read_source_topics(struct check *check, const struct yaml_node *node, void *into)
+{
+	check_list(check, node, "topics", read_topic, &((struct source_config *)into)->topics);
+}
+
 static void read_source(struct check *check, const struct yaml_node *node, void *into)
 {
 	static const struct key keys[] = {
@@ -412,6 +459,8 @@ static void read_source(struct check *check, const struct yaml_node *node, void 
 	    {"format", KEY_NODE, .read = read_source_format, .is_required = true},
 	    {"token", KEY_OWN_SECRET, AT(source_config, token)},
 	    {"secret", KEY_OWN_SECRET, AT(source_config, secret)},
+	    {"signature", KEY_NODE, .read = read_source_signature},
+	    {"topics", KEY_NODE, .read = read_source_topics},
 	    {"rate", KEY_RATE, AT(source_config, rate)},
 	    {"burst", KEY_COUNT, AT(source_config, burst), .min = 1, .max = COUNT_MAX},
 	    {0},
@@ -422,10 +471,12 @@ static void read_source(struct check *check, const struct yaml_node *node, void 
 	if (!check_section(check, node, "a source", keys, source))
 		return;
 	if (yaml_get(node, "token") == NULL && yaml_get(node, "token_file") == NULL &&
-	    yaml_get(node, "secret") == NULL && yaml_get(node, "secret_file") == NULL)
+	    yaml_get(node, "secret") == NULL && yaml_get(node, "secret_file") == NULL && source->topics == NULL)
 		yaml_mistake(check->yaml, node,
 		    "a source proves itself by a token or by the secret of its signature: give "
 		    "one");
+	if (source->signature.header != NULL && yaml_get(node, "secret") == NULL && yaml_get(node, "secret_file") == NULL)
+		yaml_mistake(check->yaml, yaml_key(node, "signature"), "a signature needs the secret that it is made with: give secret as well");
 	if (source->burst > 0 && source->rate <= 0 && yaml_get(node, "rate") == NULL)
 		yaml_warning(
 		    check->yaml, yaml_key(node, "burst"), "burst does nothing without rate");
@@ -1239,6 +1290,10 @@ void config_free(struct config *config)
 		format_free(config->sources[i].format);
 		secret_free(config->sources[i].token);
 		secret_free(config->sources[i].secret);
+		free(config->sources[i].signature.header);
+		free(config->sources[i].signature.prefix);
+		free(config->sources[i].signature.timestamp_header);
+		list_free(config->sources[i].topics);
 	}
 	free(config->sources);
 	for (size_t i = 0; i < config->token_count; i++) {

@@ -37,11 +37,20 @@ struct pagerduty_config {
 	int64_t poll_interval_s;
 	double events_per_minute;
 };
+/* How a sender signs: HMAC with its secret over the body as sent, hex or base64, in a header. */
+struct signature_config {
+	char *header;           /* NULL: as senders of its format do */
+	char *prefix;           /* before the digest: "sha256="; NULL: none */
+	char *timestamp_header; /* seconds since 1970; TIMESTAMP:BODY is signed; NULL: the body alone */
+	enum signature_algorithm { SIGNATURE_SHA256, SIGNATURE_SHA512 } algorithm;
+};
 struct source_config {
 	char *name;
 	struct format *format;
 	char *token;  /* NULL: proves itself by its signature */
 	char *secret; /* of its signature */
+	struct signature_config signature;
+	char **topics; /* of Amazon SNS: what comes of these may prove itself by Amazon's signature; NULL-terminated, or NULL for none */
 	double rate;  /* requests a second; 0: no limit of its own */
 	int64_t burst;
 };

@@ -18,7 +18,7 @@
 #define CHANGING                                                                               \
 	"severity, status, last_seen, count, announcement, previous, mark, nearest, "          \
 	"nearest_why, route, channel, page_key, page_status, paged_at, assignee, changed_by, " \
-	"changed_via, changed_at, version"
+	"changed_via, changed_at, version, ends_at, flaps"
 #define COLUMNS "id, " REPORTED ", " CHANGING
 #define FROM_ALERTS "SELECT " COLUMNS " FROM alerts "
 
@@ -105,6 +105,7 @@ static void put_changing(struct sql *sql, const struct alert *alert)
 	sql_put_text(sql, alert->changed_via);
 	sql_put_time(sql, alert->changed_at);
 	sql_put_int(sql, alert->version);
+	sql_put_int(sql, alert->flaps);
 }
 
 static void put_indexed(struct sql *sql, const struct alert *alert)
@@ -113,6 +114,7 @@ static void put_indexed(struct sql *sql, const struct alert *alert)
 	sql_put_int(sql, alert->announcement);
 	sql_put_text(sql, alert->assignee);
 	sql_put_int(sql, alert->severity);
+	sql_put_time(sql, alert->ends_at);
 }
 
 static bool add_row(struct storage *storage, struct alert *alert, struct error *err)
@@ -125,8 +127,8 @@ static bool add_row(struct storage *storage, struct alert *alert, struct error *
 	    "INSERT INTO alerts (" REPORTED
 	    ", last_seen, count, previous, mark, nearest, nearest_why, route, "
 	    "channel, page_key, page_status, paged_at, changed_by, changed_via, changed_at, "
-	    "version, status, announcement, assignee, severity) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-	    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	    "version, flaps, status, announcement, assignee, severity, ends_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+	    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	    err);
 	put_reported(&sql, alert, labels);
 	put_changing(&sql, alert);
@@ -186,7 +188,7 @@ bool storage_put_alert(struct storage *storage, const struct alert *alert, struc
 	    "UPDATE alerts SET last_seen = ?, count = ?, previous = ?, mark = ?, "
 	    "nearest = ?, nearest_why = ?, route = ?, channel = ?, page_key = ?, "
 	    "page_status = ?, paged_at = ?, changed_by = ?, changed_via = ?, changed_at = ?, "
-	    "version = ? WHERE id = ?",
+	    "version = ?, flaps = ? WHERE id = ?",
 	    err);
 	put_changing(&sql, alert);
 	sql_put_int(&sql, alert->id);
@@ -197,9 +199,9 @@ bool storage_put_alert(struct storage *storage, const struct alert *alert, struc
 	/* Apart, because SQLite writes every index whose columns are set, changed or not; most
 	 * often these are not. */
 	sql_open(&sql, storage,
-	    "UPDATE alerts SET status = ?1, announcement = ?2, assignee = ?3, severity = ?4 "
-	    "WHERE id = ?5 AND (status <> ?1 OR announcement <> ?2 OR assignee IS NOT ?3 OR "
-	    "severity <> ?4)",
+	    "UPDATE alerts SET status = ?1, announcement = ?2, assignee = ?3, severity = ?4, ends_at = ?5 "
+	    "WHERE id = ?6 AND (status <> ?1 OR announcement <> ?2 OR assignee IS NOT ?3 OR "
+	    "severity <> ?4 OR ends_at IS NOT ?5)",
 	    err);
 	put_indexed(&sql, alert);
 	sql_put_int(&sql, alert->id);
@@ -251,6 +253,8 @@ static void read_changing(struct sql *sql, struct alert *alert)
 	alert->changed_via = sql_get_text(sql);
 	alert->changed_at = sql_get_time(sql);
 	alert->version = sql_get_int(sql);
+	alert->ends_at = sql_get_time(sql);
+	alert->flaps = sql_get_int(sql);
 }
 
 static struct alert *alert_read(struct sql *sql)
@@ -310,6 +314,18 @@ struct alert *storage_alert_by_key(struct storage *storage, const char *dedup_ke
 	    &sql, storage, unresolved ? FROM_ALERTS NEWEST_UNRESOLVED : FROM_ALERTS NEWEST, NULL);
 	sql_put_text(&sql, dedup_key);
 	return first_alert(&sql);
+}
+
+bool storage_next_lapsed(struct storage *storage, int64_t now, struct alert **alert, struct error *err)
+{
+	struct sql sql;
+
+	sql_open(&sql, storage,
+	    FROM_ALERTS "WHERE ends_at <= ? AND ends_at IS NOT NULL AND status IN (0, 1, 3) ORDER BY ends_at LIMIT 1",
+	    err);
+	sql_put_int(&sql, now);
+	*alert = first_alert(&sql);
+	return !sql.failed;
 }
 
 char *storage_alert_body(struct storage *storage, int64_t id)
