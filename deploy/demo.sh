@@ -122,7 +122,7 @@ ts=$(alert "$first" | sed -n 's/.*"ts":"\([0-9.]*\)".*/\1/p' | head -n 1)
 slack press "{\"user\":\"U0BOB\",\"channel\":\"#security-urgent\",\"ts\":\"$ts\",\"action_id\":\"alert_ack\"}"
 until_alert "$first" '"status":"acknowledged"' 'the ack did not reach PagerDuty'
 channel '#security-urgent'
-curl -sf "${control}render?pagerduty=1&color=$color" | sed -n '/PagerDuty/,$p' | sed 's/^/  /'
+curl -sf "${control}render?pagerduty=1&color=$color" | sed -n '/━━ PagerDuty/,$p' | sed 's/^/  /'
 
 [ -z "${HEADSUP_DEMO_ONCE:-}" ] || exit 0
 cat <<TEXT
