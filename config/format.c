@@ -334,6 +334,11 @@ static void read_label_prefix(struct check *check, const struct yaml_node *node,
 	((struct label_rule *)into)->prefix = read_plain_text(check, node, "prefix");
 }
 
+static void read_label_decode(struct check *check, const struct yaml_node *node, void *into)
+{
+	((struct label_rule *)into)->decoding = read_decoding(check, node);
+}
+
 static void read_label_rest(struct check *check, const struct yaml_node *node, void *into)
 {
 	static const char *const words[] = {"true", NULL};
@@ -361,6 +366,7 @@ static void read_label(struct check *check, const struct yaml_node *node, void *
 	    {"prefix", KEY_NODE, .read = read_label_prefix},
 	    {"nested", KEY_FLAG, .offset = offsetof(struct label_rule, is_nested)},
 	    {"except", KEY_NODE, .read = read_label_except},
+	    {"decode", KEY_NODE, .read = read_label_decode},
 	    {0},
 	};
 	static const char *const kinds[] = {"name", "members", "pairs", "rest"};

@@ -455,18 +455,20 @@ static void read_field(const struct format *format, const struct field_rule *rul
 
 /* ---- labels --------------------------------------------------------------------------------------------- */
 
-static void add_label(const struct format *format, struct alert *alert, const char *prefix,
-    const char *name, const char *value)
+/* VALUE is decoded in place. */
+static void add_label(const struct format *format, const struct label_rule *rule,
+    struct alert *alert, const char *name, char *value)
 {
 	char *whole;
 
+	decode_text(rule->decoding, value);
 	if (text_is_empty(name) || text_is_absent(value, &format->absent_prose))
 		return;
-	if (prefix == NULL) {
+	if (rule->prefix == NULL) {
 		alert_add_label(alert, name, value);
 		return;
 	}
-	whole = xasprintf("%s%s", prefix, name);
+	whole = xasprintf("%s%s", rule->prefix, name);
 	alert_add_label(alert, whole, value);
 	free(whole);
 }
@@ -497,7 +499,7 @@ static void add_members(const struct format *format, const struct label_rule *ru
 		text = json_scalar(child);
 		if (text == NULL && rule->is_nested && !cJSON_IsNull(child))
 			text = json_write(child);
-		add_label(format, alert, rule->prefix, child->string, text);
+		add_label(format, rule, alert, child->string, text);
 		free(text);
 	}
 }
@@ -518,7 +520,7 @@ static void add_pair(const struct format *format, const struct label_rule *rule,
 	value = name[cut] != '\0' ? xstrdup(name + cut + 1) : xstrdup("true");
 	name[cut] = '\0';
 	if (!is_named(rule->except, rule->except_count, name))
-		add_label(format, alert, rule->prefix, name, value);
+		add_label(format, rule, alert, name, value);
 	free(name);
 	free(value);
 }
@@ -554,7 +556,7 @@ static void add_pairs(const struct format *format, const struct label_rule *rule
 		value =
 		    json_scalar(json_get(child, rule->value_member ? rule->value_member : "value"));
 		if (name != NULL && !is_named(rule->except, rule->except_count, name))
-			add_label(format, alert, rule->prefix, name, value);
+			add_label(format, rule, alert, name, value);
 		free(name);
 		free(value);
 	}
@@ -578,11 +580,13 @@ static void read_label(const struct format *format, const struct label_rule *rul
 	switch (rule->kind) {
 	case LABEL_ONE:
 		text = value_text(&rule->value, scope, NULL);
-		add_label(format, alert, rule->prefix, rule->name, text);
+		add_label(format, rule, alert, rule->name, text);
 		free(text);
 		break;
 	case LABEL_MEMBERS:
-		if (node != NULL && !cJSON_IsNull(node) && !cJSON_IsObject(node))
+		/* Where senders are free to choose, they often choose a text. */
+		if (node != NULL && !cJSON_IsNull(node) && !cJSON_IsObject(node) &&
+		    (format->is_strict || cJSON_IsArray(node)))
 			alert_note(alert, "%s cannot be read", pointer_name(&rule->at));
 		else
 			add_members(format, rule, node, alert);

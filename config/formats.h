@@ -47,6 +47,7 @@ struct label_rule {
 	char *prefix;       /* before each name */
 	char *key_member, *value_member; /* LABEL_PAIRS of objects */
 	bool is_nested;                  /* objects and lists too, as JSON */
+	enum decoding decoding;          /* of each value */
 	char **except;                   /* names that become no label */
 	size_t except_count;
 };

@@ -38,7 +38,6 @@ struct piece {
 	char *name;     /* an alert's field or label, when not a pointer */
 	char *fallback; /* NULL: without the value there is no text at all */
 };
-enum decoding { DECODE_NONE, DECODE_HTML, DECODE_SLACK };
 struct take {
 	struct pointer *at;
 	size_t at_count;
@@ -618,12 +617,17 @@ static void read_take_join(struct check *check, const struct yaml_node *node, vo
 	((struct take *)into)->join = read_plain_text(check, node, "join");
 }
 
-static void read_take_decode(struct check *check, const struct yaml_node *node, void *into)
+enum decoding read_decoding(struct check *check, const struct yaml_node *node)
 {
 	static const char *const words[] = {"html", "slack", NULL};
 	int word = check_word(check, node, "decode", words);
 
-	((struct take *)into)->decoding = word < 0 ? DECODE_NONE : DECODE_HTML + (unsigned)word;
+	return word < 0 ? DECODE_NONE : DECODE_HTML + (unsigned)word;
+}
+
+static void read_take_decode(struct check *check, const struct yaml_node *node, void *into)
+{
+	((struct take *)into)->decoding = read_decoding(check, node);
 }
 
 static void read_take(
@@ -669,8 +673,9 @@ void read_value_spec(
 		read_take(check, node, words, into);
 		return;
 	}
+	/* Lists within lists are one list: they only group what belongs together. */
 	for (size_t i = 0; i < node->count; i++)
-		read_take(check, node->items[i], words, into);
+		read_value_spec(check, node->items[i], words, into);
 }
 
 /* ---- freeing -------------------------------------------------------------------------------------------- */
@@ -870,8 +875,8 @@ static bool walk_from(
 		return false;
 	if (pointer->is_header)
 		return walk(pointer, 0, headers_json(doc->headers), visit, ctx);
-	if (pointer->count > 0 && pointer->steps[0].kind == STEP_NAME &&
-	    (part = json_get(doc->parts, pointer->steps[0].name)) != NULL)
+	if (doc->parts != NULL && pointer->count > 0 && pointer->steps[0].kind == STEP_NAME &&
+	    (part = member_find(doc->parts, pointer->steps[0].name)) != NULL)
 		return walk(pointer, 1, part, visit, ctx);
 	return walk(pointer, 0, doc->node, visit, ctx);
 }
@@ -1064,6 +1069,14 @@ static void regex_strip(const struct regex *regex, char *text)
 	memmove(text + to, text + done, len - done + 1);
 }
 
+void decode_text(enum decoding decoding, char *text)
+{
+	if (text != NULL && decoding == DECODE_HTML)
+		decode_html(text);
+	if (text != NULL && decoding == DECODE_SLACK)
+		decode_slack(text);
+}
+
 /* ---- conditions that are asked --------------------------------------------------------------------------- */
 
 struct wanted {
@@ -1229,10 +1242,7 @@ static bool offer(const struct reading *r, char *raw)
 		return false;
 	for (size_t i = 0; i < take->strip_count; i++)
 		regex_strip(&take->strips[i], raw);
-	if (take->decoding == DECODE_HTML)
-		decode_html(raw);
-	if (take->decoding == DECODE_SLACK)
-		decode_slack(raw);
+	decode_text(take->decoding, raw);
 	text = take_map(take, raw);
 	if (text == NULL)
 		keep_odd(r, raw);

@@ -32,6 +32,7 @@ struct doc {
 	struct headers *headers; /* of the request; NULL: none */
 };
 struct regex; /* opaque */
+enum decoding { DECODE_NONE, DECODE_HTML, DECODE_SLACK };
 /* Texts that mean "no value"; "" always does. */
 struct absent {
 	char **words;              /* NULL-terminated, in any case; NULL: none */
@@ -86,6 +87,9 @@ char *read_plain_text(struct check *check, const struct yaml_node *node, const c
 /* NULL was told. */
 struct regex *format_regex_new(struct check *check, const struct yaml_node *node);
 void format_regex_free(struct regex *regex);
+
+enum decoding read_decoding(struct check *check, const struct yaml_node *node);
+void decode_text(enum decoding decoding, char *text); /* in place; NULL stays NULL */
 
 void pointer_fini(struct pointer *pointer);
 void conditions_fini(struct conditions *conditions);
