@@ -3,9 +3,11 @@
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "config/base/json.h"
 #include "config/base/memory.h"
+#include "config/base/text.h"
 
 #define HOUR_S 3600
 #define LABELS_MAX (ALERT_LABELS_MAX * 6 * (ALERT_LABEL_NAME_MAX + ALERT_FIELD_MAX + 2)) /* bytes: each may become \u0001 */
@@ -55,6 +57,19 @@ static void labels_read(struct alert *alert, const char *text)
 			alert_add_label(alert, member->string, member->valuestring);
 	}
 	cJSON_Delete(object);
+}
+
+/* ---- dedup keys ----------------------------------------------------------------------------------------- */
+
+#define HASH_DIGITS 12 /* of SHA-256 in hex: what is equal in these is compared as a whole */
+
+static int64_t key_hash(const char *dedup_key)
+{
+	char hex[65];
+
+	sha256_hex(dedup_key, strlen(dedup_key), hex);
+	hex[HASH_DIGITS] = '\0';
+	return strtoll(hex, NULL, 16);
 }
 
 /* ---- writing -------------------------------------------------------------------------------------------- */
@@ -127,12 +142,14 @@ static bool add_row(struct storage *storage, struct alert *alert, struct error *
 	    "INSERT INTO alerts (" REPORTED
 	    ", last_seen, count, previous, mark, nearest, nearest_why, route, "
 	    "channel, page_key, page_status, paged_at, changed_by, changed_via, changed_at, "
-	    "version, flaps, status, announcement, assignee, severity, ends_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+	    "version, flaps, status, announcement, assignee, severity, ends_at, key_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
 	    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	    err);
 	put_reported(&sql, alert, labels);
 	put_changing(&sql, alert);
 	put_indexed(&sql, alert);
+	if (alert->dedup_key != NULL)
+		sql_put_int(&sql, key_hash(alert->dedup_key));
 	ok = sql_run(&sql);
 	if (ok)
 		alert->id = sqlite3_last_insert_rowid(storage->db);
@@ -294,13 +311,16 @@ struct alert *storage_alert(struct storage *storage, int64_t id, struct error *e
 /* Of the unresolved there are few; of the others any number: there each status is one seek in
  * alerts_key. */
 #define NEWEST_UNRESOLVED \
-	"WHERE id = (SELECT max(id) FROM alerts WHERE dedup_key = ?1 AND status IN (0, 1, 3))"
+	"WHERE id = (SELECT max(id) FROM alerts WHERE key_hash = ?2 AND status IN (0, 1, 3) AND " \
+	"dedup_key = ?1)"
 #define NEWEST_OF(status) \
-	"coalesce((SELECT max(id) FROM alerts WHERE dedup_key = ?1 AND status = " status "), 0)"
+	"coalesce((SELECT max(id) FROM alerts WHERE key_hash = ?2 AND status = " status \
+	" AND dedup_key = ?1), 0)"
 /* clang-format off */
 /* Most alerts are the first of their key: one seek tells. */
 #define NEWEST \
-	"WHERE id = CASE WHEN EXISTS (SELECT 1 FROM alerts WHERE dedup_key = ?1) THEN max(" NEWEST_OF("0") ", " NEWEST_OF("1") ", " NEWEST_OF("2") ", " \
+	"WHERE id = CASE WHEN EXISTS (SELECT 1 FROM alerts WHERE key_hash = ?2) THEN max(" \
+	NEWEST_OF("0") ", " NEWEST_OF("1") ", " NEWEST_OF("2") ", " \
 	NEWEST_OF("3") ", " NEWEST_OF("4") ") END"
 /* clang-format on */
 
@@ -313,6 +333,7 @@ struct alert *storage_alert_by_key(struct storage *storage, const char *dedup_ke
 	sql_open(
 	    &sql, storage, unresolved ? FROM_ALERTS NEWEST_UNRESOLVED : FROM_ALERTS NEWEST, NULL);
 	sql_put_text(&sql, dedup_key);
+	sql_put_int(&sql, key_hash(dedup_key));
 	return first_alert(&sql);
 }
 
