@@ -70,6 +70,7 @@ static void write_desk(const struct desk *desk, struct buf *out)
 	    {"headsup_alerts_near_misses_total", "Alerts that missed an announcement by one match.", desk->counts.near_misses},
 	    {"headsup_alerts_repeated_total", "Alerts counted onto one that was there.", desk->counts.repeated},
 	    {"headsup_alerts_resolved_total", "Alerts resolved.", desk->counts.resolved},
+	    {"headsup_alerts_claimed_total", "Alerts closed late by who said that it was them.", desk->counts.claimed},
 	    {"headsup_refused_total", "Requests and announcements refused.", desk->counts.refused},
 	    {"headsup_commands_total", "Commands typed in Slack.", desk->counts.commands},
 	    {"headsup_presses_total", "Buttons pressed and forms sent in Slack.", desk->counts.presses},

@@ -282,7 +282,8 @@ static void take_later(struct ack *ack)
 	cJSON *payload;
 
 	if (ack->later->answer != NULL) {
-		payload = slack_in_ephemeral(ack->later->answer->valuestring);
+		payload = cJSON_IsString(ack->later->answer) ? slack_in_ephemeral(ack->later->answer->valuestring)
+							      : cJSON_Duplicate(ack->later->answer, true);
 		free(ack->stored);
 		ack->stored = ack_frame(ack->envelope_id, payload);
 		cJSON_Delete(payload);

@@ -12,6 +12,7 @@
 #include "config/base/when.h"
 #include "handlers/announcements.h"
 #include "handlers/card.h"
+#include "handlers/people.h"
 #include "handlers/slack_text.h"
 #include "handlers/words.h"
 
@@ -109,7 +110,7 @@ static bool page_follows(struct desk *desk, const struct alert *alert, const cha
 	return alert->page_status == NULL || say_page(desk, alert, action, err);
 }
 
-static void set_mark(struct alert *alert, const char *text)
+void alert_set_mark(struct alert *alert, const char *text)
 {
 	char mark[MARK_MAX];
 
@@ -139,12 +140,12 @@ static void stand_out(struct alert *alert, const struct verdict *verdict)
 		break;
 	case VERDICT_OTHER_ACTOR:
 		replace_text(&alert->nearest_why, verdict->why);
-		set_mark(alert, verdict->why);
+		alert_set_mark(alert, verdict->why);
 		break;
 	case VERDICT_UNEXPECTED:
 	case VERDICT_NEVER:
 		if (verdict->why[0] != '\0')
-			set_mark(alert, verdict->why);
+			alert_set_mark(alert, verdict->why);
 		break;
 	}
 }
@@ -518,6 +519,28 @@ static bool act_note(struct desk *desk, const struct actor *actor, struct alert 
 		return error_set(err, ERROR_USAGE, "a note needs words; try: note A%" PRId64 " looked at it, harmless", alert->id);
 	return tell(desk, alert, actor, "noted", note, err) && audit(desk, alert, actor, "noted", note, err) &&
 	       say_change(desk, alert, actor, "Note", note, false, err);
+}
+
+bool alert_close_claimed(struct desk *desk, const struct actor *actor, struct alert *alert, int64_t announcement,
+    const char *approved_by, struct error *err)
+{
+	char *name = approved_by != NULL ? person_name(desk, approved_by) : NULL;
+	char *note = name != NULL ? xasprintf("H%" PRId64 ", approved by %s", announcement, name) : xasprintf("H%" PRId64, announcement);
+	bool ok;
+
+	alert->status = ALERT_CLAIMED;
+	alert->announcement = announcement;
+	changed(desk, alert, actor);
+	desk->counts.claimed++;
+	ok = tell(desk, alert, actor, "claimed", note, err) && audit(desk, alert, actor, "claimed", note, err) &&
+	     page_follows(desk, alert, "resolve", err) && storage_put_alert(desk->storage, alert, err) &&
+	     say_card(desk, alert, err) && say_change(desk, alert, actor, "Claimed (late)", note, false, err) &&
+	     announcement_count(desk, announcement, alert, true, err);
+	if (ok)
+		log_info("A%" PRId64 " claimed by=%s via=%s under=%s", alert->id, actor->who, actor->via, note);
+	free(name);
+	free(note);
+	return ok;
 }
 
 static const struct verb {

@@ -17,6 +17,14 @@ bool intake(struct desk *desk, struct alert *alert, struct error *err);
 bool alert_act(struct desk *desk, const struct actor *actor, int64_t id, const char *verb, const char *note, const char *to,
     struct alert **now, struct error *err);
 
+/*
+ * ACTOR says that ALERT, which is live, was them: it is closed as claimed under ANNOUNCEMENT, late and visibly, and counted there. APPROVED_BY NULL:
+ * nobody had to. Whether they may is claim.h's.
+ */
+bool alert_close_claimed(struct desk *desk, const struct actor *actor, struct alert *alert, int64_t announcement, const char *approved_by,
+    struct error *err);
+/* MARK says why ALERT stands out; shown on its card. */
+void alert_set_mark(struct alert *alert, const char *mark);
 /* "already acked by @alice 2 min ago" in mrkdwn: why VERB no longer applies. */
 void alert_state_sentence(const struct desk *desk, const struct alert *alert, struct buf *out);
 

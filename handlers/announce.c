@@ -10,6 +10,7 @@
 #include "config/base/text.h"
 #include "config/base/when.h"
 #include "handlers/announcements_internal.h"
+#include "handlers/claim.h"
 #include "handlers/people.h"
 #include "handlers/preview.h"
 #include "handlers/slack_text.h"
@@ -74,7 +75,7 @@ static char *form(const struct matches *matches, const struct announce_request *
 
 /* ---- who may ---------------------------------------------------------------------------------------------- */
 
-static bool may_announce(struct desk *desk, const struct actor *actor, struct error *err)
+bool announcement_allowed(struct desk *desk, const struct actor *actor, struct error *err)
 {
 	if (actor->is_token && (actor->may & (MAY_ANNOUNCE | MAY_ANNOUNCE_FOR)) == 0)
 		return error_set(err, ERROR_FORBIDDEN,
@@ -140,11 +141,19 @@ struct plan {
 	bool needs_approval;
 };
 
+/* What follows is about PART of the request. */
+static void looks_at(const struct plan *plan, enum announce_part part)
+{
+	if (plan->request->wrong != NULL)
+		*plan->request->wrong = part;
+}
+
 static bool check_reason(const struct plan *plan, struct error *err)
 {
 	const char *because = plan->request->because;
 	char *try;
 
+	looks_at(plan, ANNOUNCE_REASON);
 	if (because != NULL && strlen(because) > ANNOUNCE_REASON_MAX)
 		return error_set(
 		    err, ERROR_USAGE, "a reason has at most %d bytes", ANNOUNCE_REASON_MAX);
@@ -161,6 +170,7 @@ static bool check_matches(const struct desk *desk, const struct plan *plan, stru
 	const int64_t wanted = desk->config->policy.min_matchers;
 	int64_t specific = 0;
 
+	looks_at(plan, ANNOUNCE_MATCH);
 	for (size_t i = 0; i < plan->matches.count; i++)
 		specific += match_is_specific(plan->matches.list[i]) ? 1 : 0;
 	if (specific == 0)
@@ -188,6 +198,7 @@ static bool find_window(const struct desk *desk, struct plan *plan, struct error
 	char duration[32];
 	char *try;
 
+	looks_at(plan, ANNOUNCE_WINDOW);
 	if (request->for_s < 0 || request->for_s > DURATION_MAX_S)
 		return error_set(err, ERROR_USAGE, "that is no duration; try 30m or 1h30m");
 	if (request->until != TIME_NONE && request->for_s > 0)
@@ -230,6 +241,7 @@ static bool find_budget(const struct desk *desk, struct plan *plan, struct error
 {
 	char *try;
 
+	looks_at(plan, ANNOUNCE_BUDGET);
 	plan->max =
 	    plan->request->max != 0 ? plan->request->max : desk->config->policy.default_budget;
 	if (plan->max >= 1 && plan->max <= ANNOUNCE_BUDGET_MAX)
@@ -282,6 +294,7 @@ static bool read_matches(const struct desk *desk, struct plan *plan, struct erro
 {
 	const struct announce_request *request = plan->request;
 
+	looks_at(plan, ANNOUNCE_MATCH);
 	if (request->match_count == 0)
 		return error_set(err, ERROR_REFUSED,
 		    "say what to expect: at least one MATCH; try: expect host=web-* because "
@@ -309,10 +322,11 @@ static bool make_plan(const struct desk *desk, struct plan *plan, struct error *
 	    !find_budget(desk, plan, err) ||
 	    (request->lease_s != 0 && !check_lease(request->lease_s, err)))
 		return false;
+	looks_at(plan, ANNOUNCE_MATCH);
 	if (announcements_count(desk->announcements) >= ANNOUNCEMENTS_STANDING_MAX)
 		return error_set(err, ERROR_REFUSED,
 		    "%d announcements stand already; end some first", ANNOUNCEMENTS_STANDING_MAX);
-	plan->needs_approval = needs_approval(desk, plan);
+	plan->needs_approval = request->asks_approval || needs_approval(desk, plan);
 	return true;
 }
 
@@ -470,10 +484,22 @@ static char *kept_key(const struct actor *actor, const struct announce_request *
 		   : xasprintf("%s/%s", actor->who, request->idempotency_key);
 }
 
+struct announcement *announcement_made_before(const struct desk *desk, const struct actor *actor,
+    const struct announce_request *request)
+{
+	char *key = kept_key(actor, request);
+	struct announcement *made =
+	    key != NULL ? storage_announcement_by_key(desk->storage, actor->who, key) : NULL;
+
+	free(key);
+	return made;
+}
+
 static bool look_back(struct desk *desk, const struct announce_request *request,
     struct announcement **made, struct error *err)
 {
-	if (preview_start(desk, *made, request->preview, err))
+	if ((request->is_dry && request->preview == NULL) ||
+	    preview_start(desk, *made, request->preview, err))
 		return true;
 	announcement_free(*made);
 	*made = NULL;
@@ -492,7 +518,7 @@ bool announce(struct desk *desk, const struct actor *actor, const struct announc
 	*is_again = false;
 	err = err != NULL ? err : &own;
 	error_clear(err);
-	ok = may_announce(desk, actor, err) && find_author(desk, actor, request, &plan.author, err);
+	ok = announcement_allowed(desk, actor, err) && find_author(desk, actor, request, &plan.author, err);
 	if (ok && key != NULL && strlen(request->idempotency_key) > ANNOUNCE_KEY_MAX)
 		ok = error_set(
 		    err, ERROR_USAGE, "an idempotency key has at most %d bytes", ANNOUNCE_KEY_MAX);
@@ -515,7 +541,7 @@ bool announce(struct desk *desk, const struct actor *actor, const struct announc
 static bool may_edit(struct desk *desk, const struct actor *actor,
     const struct announcement *announcement, struct error *err)
 {
-	if (!may_announce(desk, actor, err))
+	if (!announcement_allowed(desk, actor, err))
 		return false;
 	if (text_equal(announcement->author, actor->who) ||
 	    (!actor->is_token && person_is_same(desk, announcement->author, actor->who)))
@@ -546,7 +572,9 @@ static void take_matches(
 	    xcalloc(announcement->match_count + 1, sizeof(*announcement->match));
 	for (size_t i = 0; i < announcement->match_count; i++)
 		announcement->match[i] = xstrdup(plan->matches.list[i]->source);
-	announcement->needs_approval = needs_approval(desk, plan);
+	/* What a claim waits for is not got rid of by an edit. */
+	announcement->needs_approval =
+	    needs_approval(desk, plan) || claim_waits_under(desk, announcement->id);
 	announcement->approval_from = announcement->approved_until = 0;
 	announcement->approved_at = TIME_NONE;
 	replace_text(&announcement->approved_by, NULL);
@@ -701,6 +729,7 @@ bool announcement_over(struct desk *desk, const struct actor *actor,
 	return desk_audit(desk, actor, what, subject, announcement->over_why, err) &&
 	       storage_remove_reals(desk->storage, announcement->id, err) &&
 	       announcement_write(desk, announcement, err) &&
+	       claim_drop(desk, announcement, err) &&
 	       announcement_retell(desk, announcement, err);
 }
 

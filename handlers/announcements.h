@@ -84,6 +84,8 @@ bool announcements_tick(struct desk *desk, struct error *err);
 #define LEASE_MIN_S 5                     /* the shortest lease */
 #define LEASE_MAX_S 300                   /* and the longest: how long a job that died may go on suppressing */
 
+/* What of a request was refused: where a form shows the mistake. */
+enum announce_part { ANNOUNCE_MATCH, ANNOUNCE_WINDOW, ANNOUNCE_BUDGET, ANNOUNCE_REASON };
 struct announce_request {
 	char **match; /* MATCH as typed, one each */
 	size_t match_count;
@@ -96,6 +98,8 @@ struct announce_request {
 	const char *channel; /* where its message goes; NULL: the channel of the route that its matches would take */
 	const char *idempotency_key;
 	bool is_dry;
+	bool asks_approval; /* nothing of it counts until somebody else approved, whatever policy asks for */
+	enum announce_part *wrong; /* gets what was refused; NULL: nobody asks */
 	const struct preview_wish *preview; /* what is done when it is known what it would have covered: handlers/preview.h; NULL: nobody waits */
 };
 /*
@@ -106,6 +110,10 @@ struct announce_request {
  */
 bool announce(struct desk *desk, const struct actor *actor, const struct announce_request *request, struct announcement **made,
     bool *is_again, struct error *err);
+/* What ACTOR made with REQUEST's idempotency key before; NULL: nothing. The caller frees. */
+struct announcement *announcement_made_before(const struct desk *desk, const struct actor *actor, const struct announce_request *request);
+/* May ACTOR announce at all? ERROR_FORBIDDEN, or ERROR_WAIT as above. */
+bool announcement_allowed(struct desk *desk, const struct actor *actor, struct error *err);
 /* Extends by BY_S; what remains may be as long as policy.max_duration. Announcers may, and tokens for what they announced. *NOW as above. */
 bool announcement_extend(struct desk *desk, const struct actor *actor, int64_t id, int64_t by_s, struct announcement **now, struct error *err);
 /* WHY is kept as over_why ("done"). ERROR_CONFLICT for what has not begun (cancel takes that back) or is over. */

@@ -10,6 +10,7 @@
 #include "config/base/text.h"
 #include "config/base/when.h"
 #include "handlers/announcements_internal.h"
+#include "handlers/claim.h"
 #include "handlers/people.h"
 #include "handlers/slack_text.h"
 #include "handlers/words.h"
@@ -52,7 +53,8 @@ static bool may_approve(struct desk *desk, const struct actor *actor,
 	    !person_known(desk, announcement->author, PROFILE_STALE_S, err))
 		return false;
 	/* Their e-mails are known now. */
-	return is_another(desk, actor, announcement, err);
+	return is_another(desk, actor, announcement, err) &&
+	       claim_may_approve(desk, actor, announcement, err);
 }
 
 /* Reads H<id> for ACTOR's yes or no; NULL otherwise. The caller frees. */
@@ -131,7 +133,8 @@ static bool approve(struct desk *desk, const struct actor *actor, struct announc
 	announcement->approved_until = 0;
 	ok = desk_audit(desk, actor, "approved", subject, detail, err) &&
 	     announcement_write(desk, announcement, err) &&
-	     say_line(desk, announcement, actor, "Approved", NULL, err);
+	     say_line(desk, announcement, actor, "Approved", NULL, err) &&
+	     claim_complete(desk, actor, announcement, err);
 	free(detail);
 	if (ok)
 		log_info("%s approved by=%s via=%s", subject, actor->who, actor->via);
@@ -173,7 +176,8 @@ static bool deny_part(struct desk *desk, const struct actor *actor,
 	announcement->approved_at = TIME_NONE;
 	announcement->approved_until = 0;
 	return announcement_write(desk, announcement, err) &&
-	       say_line(desk, announcement, actor, "Approval denied", why, err);
+	       say_line(desk, announcement, actor, "Approval denied", why, err) &&
+	       claim_drop(desk, announcement, err);
 }
 
 bool announcement_deny(struct desk *desk, const struct actor *actor, int64_t id, const char *why,

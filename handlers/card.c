@@ -387,6 +387,20 @@ static const char *alert_mention(const struct desk *desk, const struct alert *al
 	return text_is_empty(mention) ? NULL : mention;
 }
 
+/* Somebody says that it was them, and nobody else has approved that yet. */
+static void put_claim(struct buf *line, const struct desk *desk, const struct alert *alert)
+{
+	struct claim claim;
+
+	if ((alert->status != ALERT_OPEN && alert->status != ALERT_ACKED) ||
+	    !storage_claim(desk->storage, alert->id, &claim))
+		return;
+	buf_puts(line, " · :hourglass_flowing_sand: claimed by ");
+	buf_put_person(line, desk->config, claim.who);
+	buf_printf(line, ", waits for somebody else to approve H%" PRId64, claim.announcement);
+	claim_fini(&claim);
+}
+
 static void put_status(struct buf *line, const struct desk *desk, const struct alert *alert)
 {
 	const char *mention = alert_mention(desk, alert);
@@ -404,6 +418,7 @@ static void put_status(struct buf *line, const struct desk *desk, const struct a
 		buf_puts(line, " · has it: ");
 		buf_put_person(line, desk->config, alert->assignee);
 	}
+	put_claim(line, desk, alert);
 	if (mention != NULL) {
 		buf_puts(line, " · ");
 		put_mention(line, mention);
@@ -444,6 +459,8 @@ static void add_actions(cJSON *blocks, const struct alert *alert)
 		blocks_add_button(elements, ACTION_ACK, "Ack", value, "primary");
 	if (is_live)
 		blocks_add_button(elements, ACTION_RESOLVE, "Resolve", value, NULL);
+	if (is_live)
+		blocks_add_button(elements, ACTION_CLAIM, "That was me", value, NULL);
 	if (is_live)
 		blocks_add_button(elements, ACTION_ESCALATE, "Escalate", value, "danger");
 	cJSON_AddStringToObject(more, "type", "overflow");

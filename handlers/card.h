@@ -20,6 +20,7 @@
 #define ACTION_ACK "alert_ack"
 #define ACTION_RESOLVE "alert_resolve"
 #define ACTION_ESCALATE "alert_escalate"
+#define ACTION_CLAIM "alert_claim" /* "That was me" */
 #define ACTION_MORE "alert_more"
 #define ACTION_END "announcement_end"
 #define ACTION_EXTEND "announcement_extend"

@@ -59,6 +59,11 @@ bool command_act_on(struct desk *desk, const struct asked *asked, struct words *
     const struct command *command, const char *done, bool take_acked, struct buf *answer,
     struct error *err);
 
+/* The next word as a MATCH, which the caller frees, into MATCH (MATCH_MAX of them); *COUNT grows. ERROR_USAGE as expect has it. */
+bool command_read_match(const struct desk *desk, struct words *words, char **match, size_t *count, struct error *err);
+/* "active: `host=web-*`, until 14:30 CET (30m), at most 50 alerts, because …", and whom and what it covers: of MADE, with an id or without. */
+void command_put_terms(const struct desk *desk, const struct announcement *made, const char *zone, struct buf *answer);
+
 /* "*A1042* HIGH open · sshd: key added · web-3 · alice · 14:02 CET" */
 void command_put_alert(
     const struct desk *desk, const struct alert *alert, const char *zone, struct buf *out);

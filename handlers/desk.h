@@ -27,6 +27,9 @@ struct desk {
 	struct announcements *announcements;
 	struct credentials *credentials; /* of config, made for comparing: handlers/api.h */
 	struct format *native;       /* the format of normalised alerts, of POST /v1/alerts */
+	struct format *alertmanager, *pagerduty; /* of what comes to us as if we were these */
+	struct sns *sns;             /* Amazon's certificates: handlers/sns.h */
+	int64_t started_at;
 	uint64_t losses;             /* storage_losses() when the caches were last right */
 	bool caches_changed;         /* by the running event: undoing it makes them wrong */
 	/* Takes a job over and runs it once the iteration is on disk; false: too many wait. NULL: there are none, they run at once. */
@@ -39,7 +42,7 @@ struct desk {
 	char wanted_profile[64]; /* whose profile ERROR_WAIT is about; "": the asker's */
 	/* Counters for /metrics since the start; kept here because handlers know what they mean. */
 	struct {
-		uint64_t accepted, suppressed, near_misses, repeated, resolved, refused, commands, presses;
+		uint64_t accepted, suppressed, near_misses, repeated, resolved, claimed, refused, commands, presses;
 	} counts;
 };
 

@@ -92,12 +92,14 @@ bool announcement_remind(struct desk *desk, struct announcement *announcement, s
 
 /* ---- telling anew ------------------------------------------------------------------------------------------ */
 
-/* ALERT, which was expected, is open from now on: seen, and paged where its route pages. MARK says why. */
+/* ALERT, which was expected or claimed, is open from now on: seen, and paged where its route pages. MARK says why. */
 static bool fire(struct desk *desk, const struct actor *actor, struct alert *alert, const char *what,
     const char *mark, struct error *err)
 {
 	const struct event event = {
 	    .at = desk->now, .who = actor->who, .via = actor->via, .what = what, .note = mark};
+	/* What was claimed was resolved in PagerDuty too: it is paged anew. */
+	const bool was_claimed = alert->status == ALERT_CLAIMED;
 	bool pages;
 
 	alert->nearest = alert->announcement;
@@ -110,7 +112,7 @@ static bool fire(struct desk *desk, const struct actor *actor, struct alert *ale
 	alert->changed_at = desk->now;
 	alert->version++;
 	alert_route(desk, alert);
-	pages = alert_pages(desk, alert) && alert->page_status == NULL;
+	pages = alert_pages(desk, alert) && (alert->page_status == NULL || was_claimed);
 	if (pages)
 		replace_text(&alert->page_status, "waiting");
 	return storage_add_event(desk->storage, alert->id, &event, err) &&
@@ -260,6 +262,30 @@ void announcement_put_retold(const struct announcement *announcement, struct buf
 		: announcement->retold == 1 ? " that still fires" : " that still fire");
 }
 
+/* Whoever claimed an alert in its author's name closed it: it is open again. */
+static bool fire_claimed(struct desk *desk, const struct actor *actor,
+    const struct announcement *announcement, struct error *err)
+{
+	const struct alert_query query = {.status = ALERT_CLAIMED,
+	    .since = TIME_NONE,
+	    .until = TIME_NONE,
+	    .announcement = announcement->id,
+	    .limit = RETELL_BATCH};
+	struct covered covered = {.count = 0};
+	char mark[MARK_BYTES_MAX];
+	bool ok = storage_each_alert(desk->storage, &query, take_covered, &covered, err);
+
+	snprintf(mark, sizeof(mark), "claimed under H%" PRId64 ", and somebody said: not me",
+	    announcement->id);
+	for (size_t i = 0; ok && i < covered.count; i++) {
+		struct alert *alert = storage_alert(desk->storage, covered.list[i], err);
+
+		ok = alert != NULL && fire(desk, actor, alert, "reopened", mark, err);
+		alert_free(alert);
+	}
+	return ok;
+}
+
 /* ---- not me ------------------------------------------------------------------------------------------------ */
 
 bool announcement_not_me(struct desk *desk, const struct actor *actor, int64_t id,
@@ -281,7 +307,8 @@ bool announcement_not_me(struct desk *desk, const struct actor *actor, int64_t i
 		announcement_over(desk, actor, announcement,
 		    announcement->starts_at > desk->now ? ANNOUNCEMENT_CANCELLED
 							: ANNOUNCEMENT_ENDED,
-		    OVER_NOT_ME, err),
+		    OVER_NOT_ME, err) &&
+		fire_claimed(desk, actor, announcement, err),
 	    now);
 }
 

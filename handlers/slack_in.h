@@ -16,7 +16,7 @@ struct slack_self {
 /*
  * An envelope's TYPE (events_api, slash_commands, interactive; anything else is ignored) and PAYLOAD. *ANSWER, when set, goes into
  * the acknowledgement (owned by the caller). Unknown shapes are no error: a bare ack. What was seen before does nothing. Where desk->later is set
- * (handlers/later.h) a better answer comes: a text for slack_in_ephemeral().
+ * (handlers/later.h) a better answer comes: a text for slack_in_ephemeral(), or an object that is the whole answer.
  * False: nothing was stored (ERR says why).
  */
 bool slack_in(struct desk *desk, const struct slack_self *self, const char *type, const cJSON *payload, cJSON **answer,

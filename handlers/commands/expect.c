@@ -131,15 +131,15 @@ static const struct keyword *keyword_as_label(const char *word)
 	return keyword_find(name);
 }
 
-static bool read_match(struct reading *reading, struct error *err)
+bool command_read_match(const struct desk *desk, struct words *words, char **match, size_t *count,
+    struct error *err)
 {
-	struct words *words = reading->words;
 	const size_t at = words->at;
 	const char *word = words_next(words);
 	const struct keyword *keyword = keyword_as_label(word);
 	char *text;
 
-	if (reading->request.match_count == MATCH_MAX)
+	if (*count == MATCH_MAX)
 		return error_set(
 		    err, ERROR_USAGE, "at most %d matches in one announcement", MATCH_MAX);
 	if (!command_is_match(word))
@@ -147,10 +147,10 @@ static bool read_match(struct reading *reading, struct error *err)
 	if (keyword != NULL)
 		return error_set(err, ERROR_USAGE, "\"%.*s\" would be a label of that name; try %s",
 		    command_shown(word), word, keyword->example);
-	text = command_match(reading->desk, words, at, err);
+	text = command_match(desk, words, at, err);
 	if (text == NULL)
 		return false;
-	reading->match[reading->request.match_count++] = text;
+	match[(*count)++] = text;
 	return true;
 }
 
@@ -163,7 +163,9 @@ static bool read_all(struct reading *reading, struct error *err)
 
 		if (keyword != NULL)
 			words_next(reading->words);
-		if (keyword != NULL ? !keyword->read(reading, err) : !read_match(reading, err))
+		if (keyword != NULL ? !keyword->read(reading, err)
+				    : !command_read_match(reading->desk, reading->words,
+					  reading->match, &reading->request.match_count, err))
 			return false;
 	}
 	return true;
@@ -199,17 +201,13 @@ static void put_binding(
 	buf_puts(answer, ") and alerts that have no actor.");
 }
 
-static void put_made(const struct desk *desk, const struct asked *asked,
-    const struct announcement *made, struct buf *answer)
+void command_put_terms(const struct desk *desk, const struct announcement *made, const char *zone,
+    struct buf *answer)
 {
-	const char *status = announcement_status(made, desk->now), *zone = command_zone(asked);
+	const char *status = announcement_status(made, desk->now);
 	char duration[32];
 
 	duration_write(made->ends_at - made->starts_at, duration, sizeof(duration));
-	if (made->id == 0)
-		buf_puts(answer, "Dry run, nothing is announced. It would be ");
-	else
-		buf_printf(answer, "*H%" PRId64 "* is ", made->id);
 	buf_printf(answer, "%s:", status);
 	for (size_t i = 0; i < made->match_count; i++) {
 		buf_putc(answer, ' ');
@@ -231,6 +229,16 @@ static void put_made(const struct desk *desk, const struct asked *asked,
 		    severity_name(desk->config->policy.approval_from),
 		    desk->config->policy.approval_from < SEVERITY_CRITICAL ? " and above" : "");
 	put_binding(desk, made, answer);
+}
+
+static void put_made(const struct desk *desk, const struct asked *asked,
+    const struct announcement *made, struct buf *answer)
+{
+	if (made->id == 0)
+		buf_puts(answer, "Dry run, nothing is announced. It would be ");
+	else
+		buf_printf(answer, "*H%" PRId64 "* is ", made->id);
+	command_put_terms(desk, made, command_zone(asked), answer);
 }
 
 static bool announce_it(
