@@ -13,20 +13,20 @@
 #include "config/base/memory.h"
 #include "config/base/text.h"
 
-#define URL_MAX 2048           /* bytes of HEADSUP_URL */
-#define TOKEN_MAX 4096         /* bytes of HEADSUP_TOKEN */
-#define FIRST_PAUSE_MS 250     /* before the second try; the third waits four times as long */
-#define RETRY_AFTER_MAX_S 5    /* a longer Retry-After is not waited for */
+#define URL_MAX 2048        /* bytes of HEADSUP_URL */
+#define TOKEN_MAX 4096      /* bytes of HEADSUP_TOKEN */
+#define FIRST_PAUSE_MS 250  /* before the second try; the third waits four times as long */
+#define RETRY_AFTER_MAX_S 5 /* a longer Retry-After is not waited for */
 
 struct client {
 	char *url, *ca_file;
-	char *bearer;              /* "Authorization: Bearer …"; NULL: no token */
+	char *bearer; /* "Authorization: Bearer …"; NULL: no token */
 	bool is_loopback;
 	CURLM *multi;
-	CURL *call;                /* the request that was begun */
+	CURL *call; /* the request that was begun */
 	struct curl_slist *headers;
 	struct buf answer;
-	char *sent;                /* its body */
+	char *sent; /* its body */
 	bool is_busy;
 	CURLcode code;
 };
@@ -36,23 +36,29 @@ struct client {
 /* The refusals do not repeat the address: what is wrong with it may be that it holds a secret. */
 static bool check_url(const char *url, struct error *err)
 {
-	static const CURLUPart none[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY, CURLUPART_FRAGMENT};
+	static const CURLUPart none[] = {
+	    CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY, CURLUPART_FRAGMENT};
 	CURLU *parts = curl_url();
 	char *text = NULL;
 	bool ok = strlen(url) <= URL_MAX && !text_has_invisible(url) &&
 		  curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK;
 
 	if (!ok)
-		error_set(err, ERROR_USAGE, "HEADSUP_URL is no address; try https://headsup.example.com");
+		error_set(
+		    err, ERROR_USAGE, "HEADSUP_URL is no address; try https://headsup.example.com");
 	for (size_t i = 0; ok && i < sizeof(none) / sizeof(none[0]); i++) {
 		if (curl_url_get(parts, none[i], &text, 0) != CURLUE_OK)
 			continue;
 		curl_free(text);
-		ok = error_set(err, ERROR_USAGE, "HEADSUP_URL is an address alone, without a user, a password, ? or #; the token belongs into HEADSUP_TOKEN");
+		ok = error_set(err, ERROR_USAGE,
+		    "HEADSUP_URL is an address alone, without a user, a password, ? or #; the "
+		    "token belongs into HEADSUP_TOKEN");
 	}
 	curl_url_cleanup(parts);
 	if (ok && !web_url_allowed(url, "https", "http"))
-		return error_set(err, ERROR_USAGE, "HEADSUP_URL begins with https://, or on loopback with http://: the token must not be read on its way");
+		return error_set(err, ERROR_USAGE,
+		    "HEADSUP_URL begins with https://, or on loopback with http://: the token must "
+		    "not be read on its way");
 	return ok;
 }
 
@@ -61,7 +67,9 @@ static bool set_token(struct client *client, const char *token, struct error *er
 	if (text_is_empty(token))
 		return true;
 	if (strlen(token) > TOKEN_MAX || text_has_invisible(token))
-		return error_set(err, ERROR_USAGE, "HEADSUP_TOKEN is too long, or holds a line break or another character that a token cannot have");
+		return error_set(err, ERROR_USAGE,
+		    "HEADSUP_TOKEN is too long, or holds a line break or another character that a "
+		    "token cannot have");
 	client->bearer = xasprintf("Authorization: Bearer %s", token);
 	return true;
 }
@@ -84,8 +92,10 @@ struct client *client_new(const char *ca_file, struct error *err)
 		len--;
 	client->url = xstrndup(url, len);
 	client->is_loopback = web_url_is_loopback(url);
-	client->ca_file = xstrdup(first_set(ca_file, getenv("HEADSUP_CA_FILE"), getenv("SSL_CERT_FILE")));
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK && (client->multi = curl_multi_init()) != NULL)
+	client->ca_file =
+	    xstrdup(first_set(ca_file, getenv("HEADSUP_CA_FILE"), getenv("SSL_CERT_FILE")));
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK &&
+	    (client->multi = curl_multi_init()) != NULL)
 		return client;
 	error_set(err, ERROR_IO, "libcurl does not start");
 fail:
@@ -240,7 +250,8 @@ void client_wait(struct client *client, int fd, int64_t timeout_ms)
 	step(client);
 	if (client->call != NULL && !client->is_busy)
 		timeout_ms = 0;
-	curl_multi_poll(client->multi, fd >= 0 ? &besides : NULL, fd >= 0 ? 1 : 0, (int)timeout_ms, NULL);
+	curl_multi_poll(
+	    client->multi, fd >= 0 ? &besides : NULL, fd >= 0 ? 1 : 0, (int)timeout_ms, NULL);
 	step(client);
 }
 
@@ -258,7 +269,8 @@ static bool is_for_now(int status)
 
 static void read_problem(const struct client *client, struct client_answer *answer)
 {
-	const char *detail = json_text(answer->json, "detail"), *reason = json_text(answer->json, "reason");
+	const char *detail = json_text(answer->json, "detail"),
+		   *reason = json_text(answer->json, "reason");
 	enum error_kind kind = ERROR_CONFLICT;
 
 	if (answer->status == 400)
@@ -272,11 +284,15 @@ static void read_problem(const struct client *client, struct client_answer *answ
 	else if (answer->status != 409)
 		kind = ERROR_IO;
 	if (answer->status == 401)
-		error_set(&answer->error, kind, "%s", client->bearer != NULL ? "headsup does not know the token in HEADSUP_TOKEN" : "HEADSUP_TOKEN is not set");
+		error_set(&answer->error, kind, "%s",
+		    client->bearer != NULL ? "headsup does not know the token in HEADSUP_TOKEN"
+					   : "HEADSUP_TOKEN is not set");
 	else if (detail != NULL)
 		error_set(&answer->error, kind, "%s", detail);
 	else
-		error_set(&answer->error, ERROR_IO, "%s answered %d and no more; is HEADSUP_URL right?", client->url, answer->status);
+		error_set(&answer->error, ERROR_IO,
+		    "%s answered %d and no more; is HEADSUP_URL right?", client->url,
+		    answer->status);
 }
 
 static void read_failure(const struct client *client, struct client_answer *answer)
@@ -286,11 +302,14 @@ static void read_failure(const struct client *client, struct client_answer *answ
 	curl_easy_getinfo(client->call, CURLINFO_PRETRANSFER_TIME_T, &sent_at);
 	answer->was_sent = sent_at > 0;
 	answer->is_out_of_reach = client->code != CURLE_WRITE_ERROR;
-	error_set(&answer->error, ERROR_IO, "headsup at %s cannot be reached: %s", client->url, curl_easy_strerror(client->code));
+	error_set(&answer->error, ERROR_IO, "headsup at %s cannot be reached: %s", client->url,
+	    curl_easy_strerror(client->code));
 	if (client->code == CURLE_WRITE_ERROR)
-		error_set(&answer->error, ERROR_IO, "the answer is longer than %u bytes; ask for less", CLIENT_ANSWER_MAX);
+		error_set(&answer->error, ERROR_IO,
+		    "the answer is longer than %u bytes; ask for less", CLIENT_ANSWER_MAX);
 	else if (client->code == CURLE_SSL_CACERT_BADFILE)
-		error_set(&answer->error, ERROR_IO, "the CA file %s cannot be read", client->ca_file);
+		error_set(
+		    &answer->error, ERROR_IO, "the CA file %s cannot be read", client->ca_file);
 }
 
 bool client_end(struct client *client, struct client_answer *answer)
@@ -330,10 +349,12 @@ static bool may_repeat(const struct client_request *request, const struct client
 {
 	if (!answer->is_out_of_reach || answer->retry_after_s > RETRY_AFTER_MAX_S)
 		return false;
-	return request->is_repeatable || !answer->was_sent || answer->status == 429 || answer->status == 503;
+	return request->is_repeatable || !answer->was_sent || answer->status == 429 ||
+	       answer->status == 503;
 }
 
-bool client_call(struct client *client, const struct client_request *request, struct client_answer *answer)
+bool client_call(
+    struct client *client, const struct client_request *request, struct client_answer *answer)
 {
 	int64_t pause_ms = FIRST_PAUSE_MS;
 
@@ -345,7 +366,8 @@ bool client_call(struct client *client, const struct client_request *request, st
 			return true;
 		if (i == CLIENT_TRIES || !may_repeat(request, answer))
 			return false;
-		poll(NULL, 0, (int)(answer->retry_after_s > 0 ? answer->retry_after_s * 1000 : pause_ms));
+		poll(NULL, 0,
+		    (int)(answer->retry_after_s > 0 ? answer->retry_after_s * 1000 : pause_ms));
 		client_answer_fini(answer);
 	}
 }

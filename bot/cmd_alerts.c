@@ -15,10 +15,10 @@
 #include "config/base/text.h"
 #include "handlers/grammar.h"
 
-#define SEND_MAX (4u << 20)   /* bytes of a body: what headsup takes */
-#define NOTE_MAX_BYTES 8192   /* of a note */
-#define NAME_WIDTH 13         /* columns of a field's name in show */
-#define DEPTH_MAX 4           /* of objects in objects that show follows */
+#define SEND_MAX (4u << 20) /* bytes of a body: what headsup takes */
+#define NOTE_MAX_BYTES 8192 /* of a note */
+#define NAME_WIDTH 13       /* columns of a field's name in show */
+#define DEPTH_MAX 4         /* of objects in objects that show follows */
 
 /* ---- alerts ------------------------------------------------------------------------------------------------- */
 
@@ -41,8 +41,9 @@ static void print_alert(const struct shell *shell, const cJSON *alert)
 		buf_printf(&line, " · %" PRId64 " times", shell_number(alert, "count"));
 	put_part(&line, shell_text(alert, "announcement"));
 	put_part(&line, shell_text(alert, "mark"));
-	shell_print("%s  %-8s  %-8s  %s  %s", shell_text(alert, "id"), shell_text(alert, "status"), shell_text(alert, "severity"),
-	    shell_time(shell, alert, "last_seen", at), buf_text(&line));
+	shell_print("%s  %-8s  %-8s  %s  %s", shell_text(alert, "id"), shell_text(alert, "status"),
+	    shell_text(alert, "severity"), shell_time(shell, alert, "last_seen", at),
+	    buf_text(&line));
 	buf_fini(&line);
 }
 
@@ -83,34 +84,39 @@ int cmd_alerts(int argc, char **argv)
 
 static void print_event(const struct shell *shell, const cJSON *event)
 {
-	const char *note = shell_text(event, "note");
+	const char *note = shell_text(event, "note"), *via = shell_text(event, "via");
+	const bool is_ours = strcmp(via, "headsup") == 0;
 	char at[64];
 
-	shell_print("%s  %s %s in %s%s%s", shell_time(shell, event, "at", at), shell_text(event, "who"), shell_text(event, "what"),
-	    shell_text(event, "via"), note[0] != '\0' ? ": " : "", note);
+	shell_print("%s  %s %s%s%s%s%s", shell_time(shell, event, "at", at),
+	    shell_text(event, "who"), shell_text(event, "what"), is_ours ? "" : " in ",
+	    is_ours ? "" : via, note[0] != '\0' ? ": " : "", note);
 }
 
 /* Every member that says something, one a line: "host  web-3", "pagerduty.status  acked". */
-static void print_members(const struct shell *shell, const cJSON *json, const char *before, int depth)
+static void print_members(
+    const struct shell *shell, const cJSON *json, const char *before, int depth)
 {
 	const cJSON *member;
 
-	cJSON_ArrayForEach (member, json) {
-		char *name = xasprintf("%s%s%s", before, before[0] != '\0' && member->string != NULL ? "." : "",
+	cJSON_ArrayForEach(member, json)
+	{
+		char *name = xasprintf("%s%s%s", before,
+		    before[0] != '\0' && member->string != NULL ? "." : "",
 		    member->string != NULL ? member->string : "");
 		char *text = json_scalar(member);
 
 		if (text != NULL && text[0] != '\0' && strcmp(text, "false") != 0)
 			shell_print("%-*s  %s", NAME_WIDTH, name, text);
-		else if ((cJSON_IsObject(member) || cJSON_IsArray(member)) && strcmp(name, "timeline") != 0 && depth < DEPTH_MAX)
+		else if ((cJSON_IsObject(member) || cJSON_IsArray(member)) &&
+			 strcmp(name, "timeline") != 0 && depth < DEPTH_MAX)
 			print_members(shell, member, name, depth + 1);
 		free(text);
 		free(name);
 	}
 	if (depth > 0)
 		return;
-	cJSON_ArrayForEach (member, json_get(json, "timeline"))
-		print_event(shell, member);
+	cJSON_ArrayForEach(member, json_get(json, "timeline")) print_event(shell, member);
 }
 
 static int show(struct shell *shell)
@@ -127,7 +133,8 @@ static int show(struct shell *shell)
 	} else if (id_parse(word, 'H', &id)) {
 		snprintf(path, sizeof(path), "/v1/announcements/H%" PRId64, id);
 	} else {
-		error_set(&err, ERROR_USAGE, "\"%.60s\" is neither an alert (A1042) nor an announcement (H17)", word);
+		error_set(&err, ERROR_USAGE,
+		    "\"%.60s\" is neither an alert (A1042) nor an announcement (H17)", word);
 		return shell_complain(shell, &err);
 	}
 	json = shell_get(shell, path, &status);
@@ -143,8 +150,11 @@ static int show(struct shell *shell)
 
 int cmd_show(int argc, char **argv)
 {
-	static const struct shell_command command = {
-	    .name = "show", .words_min = 1, .words_max = 1, .wants = "say what to show; try A1042 or H17", .run = show};
+	static const struct shell_command command = {.name = "show",
+	    .words_min = 1,
+	    .words_max = 1,
+	    .wants = "say what to show; try A1042 or H17",
+	    .run = show};
 
 	return shell_run(&command, argc, argv);
 }
@@ -168,7 +178,8 @@ static bool put_note(const struct shell *shell, size_t first, cJSON *body, struc
 			buf_putc(&note, ' ');
 		buf_puts(&note, shell->options.value[OPTION_BECAUSE]);
 	}
-	ok = buf_ok(&note) || error_set(err, ERROR_USAGE, "a note has at most %d bytes", NOTE_MAX_BYTES);
+	ok = buf_ok(&note) ||
+	     error_set(err, ERROR_USAGE, "a note has at most %d bytes", NOTE_MAX_BYTES);
 	if (ok && note.len > 0)
 		json_put(body, "note", buf_text(&note));
 	buf_fini(&note);
@@ -209,7 +220,8 @@ static int act(struct shell *shell)
 		ids++;
 	if (ids == 0)
 		error_set(&err, ERROR_USAGE, "say which alert; try A1042");
-	else if (strcmp(shell->name, "note") == 0 && ids == options->word_count && !options_has(options, OPTION_BECAUSE))
+	else if (strcmp(shell->name, "note") == 0 && ids == options->word_count &&
+		 !options_has(options, OPTION_BECAUSE))
 		error_set(&err, ERROR_USAGE, "say what to note; try note A1042 looking into it");
 	else
 		put_note(shell, ids, body, &err);
@@ -249,12 +261,14 @@ static bool read_body(const char *path, struct buf *body, struct error *err)
 	char part[16384];
 	ssize_t len = fd < 0 ? -1 : 0;
 
-	while (fd >= 0 && buf_ok(body) && ((len = read(fd, part, sizeof(part))) > 0 || (len < 0 && errno == EINTR))) {
+	while (fd >= 0 && buf_ok(body) &&
+	       ((len = read(fd, part, sizeof(part))) > 0 || (len < 0 && errno == EINTR))) {
 		if (len > 0)
 			buf_put(body, part, (size_t)len);
 	}
 	if (len < 0)
-		error_set(err, ERROR_IO, "%s: %s", is_stdin ? "standard input" : path, strerror(errno));
+		error_set(
+		    err, ERROR_IO, "%s: %s", is_stdin ? "standard input" : path, strerror(errno));
 	else if (!buf_ok(body))
 		error_set(err, ERROR_USAGE, "more than %u MiB; send it in parts", SEND_MAX >> 20);
 	if (fd >= 0 && !is_stdin)
@@ -269,15 +283,17 @@ static int say_sent(const struct shell *shell, const cJSON *answer)
 
 	if (shell_is_json(shell))
 		shell_print_json(answer);
-	cJSON_ArrayForEach (item, json_get(answer, "alerts")) {
+	cJSON_ArrayForEach(item, json_get(answer, "alerts"))
+	{
 		const char *route = shell_text(item, "route");
 
 		if (!shell_is_json(shell))
-			shell_print("%s  %s%s%s%s", shell_text(item, "id"), shell_text(item, "status"), route[0] != '\0' ? "  " : "", route,
+			shell_print("%s  %s%s%s%s", shell_text(item, "id"),
+			    shell_text(item, "status"), route[0] != '\0' ? "  " : "", route,
 			    json_true(item, "pages") ? "  pages" : "");
 	}
-	cJSON_ArrayForEach (item, errors)
-		shell_note("send: item %" PRId64 ": %s", shell_number(item, "index"), shell_text(item, "detail"));
+	cJSON_ArrayForEach(item, errors) shell_note(
+	    "send: item %" PRId64 ": %s", shell_number(item, "index"), shell_text(item, "detail"));
 	return cJSON_GetArraySize(errors) > 0 ? STATUS_FAILED : STATUS_DONE;
 }
 
@@ -286,7 +302,8 @@ static int send_request(struct shell *shell, const struct client_request *reques
 	struct client_answer answer;
 	int status;
 
-	status = client_call(shell->client, request, &answer) ? say_sent(shell, answer.json) : shell_refused(shell, &answer);
+	status = client_call(shell->client, request, &answer) ? say_sent(shell, answer.json)
+							      : shell_refused(shell, &answer);
 	client_answer_fini(&answer);
 	return status;
 }
@@ -304,7 +321,8 @@ static int send_file(struct shell *shell)
 	if (source != NULL)
 		buf_putc(&path, '/');
 	for (const char *c = source; c != NULL && *c != '\0'; c++) {
-		if (strchr("/?#%", *c) == NULL && (unsigned char)*c > ' ' && (unsigned char)*c < 0x7F)
+		if (strchr("/?#%", *c) == NULL && (unsigned char)*c > ' ' &&
+		    (unsigned char)*c < 0x7F)
 			buf_putc(&path, *c);
 		else
 			buf_printf(&path, "%%%02X", (unsigned char)*c);
@@ -312,8 +330,10 @@ static int send_file(struct shell *shell)
 	if (!read_body(shell->options.word[0], &body, &err))
 		status = shell_complain(shell, &err);
 	else
-		status = send_request(shell,
-		    &(struct client_request){.method = "POST", .path = buf_text(&path), .raw = buf_text(&body), .raw_len = body.len});
+		status = send_request(shell, &(struct client_request){.method = "POST",
+						 .path = buf_text(&path),
+						 .raw = buf_text(&body),
+						 .raw_len = body.len});
 	buf_fini(&path);
 	buf_fini(&body);
 	return status;
@@ -331,7 +351,8 @@ static int send_test(struct shell *shell)
 		json_put(body, "route", options->word[0]);
 	for (size_t i = has_route ? 1 : 0; i < options->word_count; i++)
 		cJSON_AddItemToArray(list, cJSON_CreateString(options->word[i]));
-	status = send_request(shell, &(struct client_request){.method = "POST", .path = "/v1/test", .body = body});
+	status = send_request(
+	    shell, &(struct client_request){.method = "POST", .path = "/v1/test", .body = body});
 	cJSON_Delete(body);
 	return status;
 }
@@ -344,7 +365,8 @@ static int send_what(struct shell *shell)
 	if (options_has(options, OPTION_TEST) && options_has(options, OPTION_SOURCE))
 		error_set(&err, ERROR_USAGE, "--test makes its own alert; leave out --source");
 	else if (!options_has(options, OPTION_TEST) && options->word_count != 1)
-		error_set(&err, ERROR_USAGE, "say which file; try alert.json, or - for standard input");
+		error_set(
+		    &err, ERROR_USAGE, "say which file; try alert.json, or - for standard input");
 	if (err.kind != ERROR_NONE)
 		return shell_complain(shell, &err);
 	return options_has(options, OPTION_TEST) ? send_test(shell) : send_file(shell);

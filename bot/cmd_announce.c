@@ -23,14 +23,21 @@ static void say_preview(const cJSON *announcement)
 
 	if (preview == NULL || cJSON_IsNull(preview))
 		return;
-	shell_note("in the last %" PRId64 " days it would have matched %" PRId64 " alerts, of which %" PRId64 " were escalated",
-	    shell_number(preview, "days"), shell_number(preview, "alerts"), shell_number(preview, "escalated"));
+	if (shell_number(preview, "alerts") == 0)
+		shell_note("in the last %" PRId64 " days it would have matched nothing",
+		    shell_number(preview, "days"));
+	else
+		shell_note("in the last %" PRId64 " days it would have matched %" PRId64
+			   " alerts, of which %" PRId64 " were escalated",
+		    shell_number(preview, "days"), shell_number(preview, "alerts"),
+		    shell_number(preview, "escalated"));
 }
 
 /* People read stderr; stdout has the id alone, so that `id=$(headsup expect …)` works. */
 static int say_announced(const struct shell *shell, const cJSON *announcement)
 {
-	const char *id = shell_text(announcement, "id"), *status = shell_text(announcement, "status");
+	const char *id = shell_text(announcement, "id"),
+		   *status = shell_text(announcement, "status");
 	char *matches = shell_matches(announcement), at[64];
 	const bool is_dry = options_has(&shell->options, OPTION_DRY);
 	int result = STATUS_DONE;
@@ -40,14 +47,16 @@ static int say_announced(const struct shell *shell, const cJSON *announcement)
 	else if (!is_dry)
 		shell_print("%s", id);
 	if (strcmp(status, "pending") == 0) {
-		shell_note("%s waits for somebody else's approval: %s", is_dry ? "it" : id, matches);
+		shell_note(
+		    "%s waits for somebody else's approval: %s", is_dry ? "it" : id, matches);
 		result = is_dry ? STATUS_DONE : STATUS_WAITS;
 	} else if (strcmp(status, "ended") == 0 || strcmp(status, "cancelled") == 0) {
-		shell_note("%s was announced with this key before, and is over (%s)", id, shell_text(announcement, "over_why"));
+		shell_note("%s was announced with this key before, and is over (%s)", id,
+		    shell_text(announcement, "over_why"));
 		result = STATUS_FAILED;
 	} else {
-		shell_note("%s %s %s until %s: %s", is_dry ? "it" : id, is_dry ? "would be" : "is", status,
-		    shell_time(shell, announcement, "ends_at", at), matches);
+		shell_note("%s %s %s until %s: %s", is_dry ? "it" : id, is_dry ? "would be" : "is",
+		    status, shell_time(shell, announcement, "ends_at", at), matches);
 	}
 	say_preview(announcement);
 	if (json_text(announcement, "warning") != NULL)
@@ -59,7 +68,8 @@ static int say_announced(const struct shell *shell, const cJSON *announcement)
 static int expect(struct shell *shell)
 {
 	const char *key = shell->options.value[OPTION_KEY];
-	struct client_request request = {.method = "POST", .path = "/v1/announcements", .is_repeatable = true};
+	struct client_request request = {
+	    .method = "POST", .path = "/v1/announcements", .is_repeatable = true};
 	struct client_answer answer = {0};
 	struct error err = {0};
 	char own_key[KEY_SIZE];
@@ -87,8 +97,8 @@ int cmd_expect(int argc, char **argv)
 {
 	static const struct shell_command command = {
 	    .name = "expect",
-	    .options = OPTION(FOR) | OPTION(BECAUSE) | OPTION(MAX) | OPTION(FROM) | OPTION(UNTIL) | OPTION(AUTHOR) | OPTION(DRY) |
-		       OPTION(KEY) | OPTION(MATCH),
+	    .options = OPTION(FOR) | OPTION(BECAUSE) | OPTION(MAX) | OPTION(FROM) | OPTION(UNTIL) |
+		       OPTION(AUTHOR) | OPTION(DRY) | OPTION(KEY) | OPTION(MATCH),
 	    .words_max = OPTIONS_WORDS_MAX,
 	    .wants = "say what to expect; try host=web-*",
 	    .run = expect,
@@ -105,11 +115,18 @@ static void print_announcement(const struct shell *shell, const cJSON *announcem
 	const bool is_over = strcmp(status, "ended") == 0 || strcmp(status, "cancelled") == 0;
 	char *matches = shell_matches(announcement), at[64];
 
-	shell_print("%s  %-9s  %s %s  %s: %s because %s  seen %" PRId64 " of %" PRId64, shell_text(announcement, "id"), status,
-	    is_over ? "at" : strcmp(status, "scheduled") == 0 ? "from" : "until",
-	    shell_time(shell, announcement, is_over ? "over_at" : strcmp(status, "scheduled") == 0 ? "starts_at" : "ends_at", at),
-	    shell_text(announcement, "author"), matches, shell_text(announcement, "because"), shell_number(announcement, "matched"),
-	    shell_number(announcement, "max"));
+	shell_print("%s  %-9s  %s %s  %s: %s because %s  seen %" PRId64 " of %" PRId64,
+	    shell_text(announcement, "id"), status,
+	    is_over                            ? "at"
+	    : strcmp(status, "scheduled") == 0 ? "from"
+					       : "until",
+	    shell_time(shell, announcement,
+		is_over                            ? "over_at"
+		: strcmp(status, "scheduled") == 0 ? "starts_at"
+						   : "ends_at",
+		at),
+	    shell_text(announcement, "author"), matches, shell_text(announcement, "because"),
+	    shell_number(announcement, "matched"), shell_number(announcement, "max"));
 	free(matches);
 }
 
@@ -123,7 +140,8 @@ static int act(struct shell *shell, const char *verb, const cJSON *body)
 	int status;
 
 	if (!id_parse(shell->options.word[0], 'H', &id)) {
-		error_set(&err, ERROR_USAGE, "\"%.60s\" is no announcement; one looks like H17", shell->options.word[0]);
+		error_set(&err, ERROR_USAGE, "\"%.60s\" is no announcement; one looks like H17",
+		    shell->options.word[0]);
 		return shell_complain(shell, &err);
 	}
 	snprintf(path, sizeof(path), "/v1/announcements/H%" PRId64 "/%s", id, verb);
@@ -171,8 +189,11 @@ static int cancel(struct shell *shell)
 
 int cmd_cancel(int argc, char **argv)
 {
-	static const struct shell_command command = {
-	    .name = "cancel", .words_min = 1, .words_max = 1, .wants = "say which announcement; try H17", .run = cancel};
+	static const struct shell_command command = {.name = "cancel",
+	    .words_min = 1,
+	    .words_max = 1,
+	    .wants = "say which announcement; try H17",
+	    .run = cancel};
 
 	return shell_run(&command, argc, argv);
 }
@@ -214,7 +235,8 @@ static int list(struct shell *shell)
 	buf_init(&query, SHELL_QUERY_MAX);
 	if (options_has(&shell->options, OPTION_STATUS))
 		form_put(&query, "status", shell->options.value[OPTION_STATUS]);
-	status = shell_list(shell, "/v1/announcements", &query, "announcements", print_announcement);
+	status =
+	    shell_list(shell, "/v1/announcements", &query, "announcements", print_announcement);
 	buf_fini(&query);
 	return status;
 }

@@ -24,12 +24,14 @@
 #include "config/base/text.h"
 #include "config/base/when.h"
 
-#define LEASE "20s"           /* how long it may go on suppressing after our death */
-#define BEAT_MS 5000          /* between renewals: three may fail */
-#define BEAT_CALL_MS 4000     /* for one renewal */
-#define ANNOUNCE_CALL_MS 5000 /* for announcing, tried CLIENT_TRIES times: so long the command waits at the most */
-#define END_CALL_MS 4000      /* for ending it: a CI system that stops a job waits some 10 s before SIGKILL */
-#define KEY_SIZE 33           /* of an idempotency key: 32 hex digits */
+#define LEASE "20s"       /* how long it may go on suppressing after our death */
+#define BEAT_MS 5000      /* between renewals: three may fail */
+#define BEAT_CALL_MS 4000 /* for one renewal */
+#define ANNOUNCE_CALL_MS \
+	5000 /* for announcing, tried CLIENT_TRIES times: so long the command waits at the most */
+#define END_CALL_MS \
+	4000        /* for ending it: a CI system that stops a job waits some 10 s before SIGKILL */
+#define KEY_SIZE 33 /* of an idempotency key: 32 hex digits */
 #define EXIT_NOT_RUNNABLE 126
 #define EXIT_NOT_FOUND 127
 #define EXIT_BY_SIGNAL 128
@@ -45,17 +47,17 @@ struct during {
 	char *const *command; /* argv of it, ends in NULL */
 	cJSON *body;          /* the announcement as it is asked for */
 	enum holding holding;
-	char id[32];          /* H17, of the lease that is held */
-	bool is_pending;      /* nobody has approved it yet */
-	bool is_away;         /* headsup is out of reach, and that was said */
-	bool is_asking;       /* the request under way announces; otherwise it renews */
-	int64_t next_at;      /* of the steady clock, ms */
-	int signals;          /* signalfd */
+	char id[32];     /* H17, of the lease that is held */
+	bool is_pending; /* nobody has approved it yet */
+	bool is_away;    /* headsup is out of reach, and that was said */
+	bool is_asking;  /* the request under way announces; otherwise it renews */
+	int64_t next_at; /* of the steady clock, ms */
+	int signals;     /* signalfd */
 	sigset_t old_mask;
 	struct sigaction old_child; /* what was done on SIGCHLD before us */
-	pid_t child;          /* 0: does not run */
-	int ended_by;         /* signal that ended us while we waited for an approval */
-	int result;           /* of waitpid() */
+	pid_t child;                /* 0: does not run */
+	int ended_by;               /* signal that ended us while we waited for an approval */
+	int result;                 /* of waitpid() */
 };
 
 static int64_t steady_ms(void)
@@ -97,7 +99,8 @@ static void is_away(struct during *during, const struct client_answer *answer)
 		return;
 	during->is_away = true;
 	if (during->holding == HOLDS_LEASE)
-		shell_note("%s; if it stays so, %s ends within " LEASE, answer->error.text, during->id);
+		shell_note(
+		    "%s; if it stays so, %s ends within " LEASE, answer->error.text, during->id);
 	else
 		shell_note("%s; the command runs UNANNOUNCED until it can be", answer->error.text);
 }
@@ -130,7 +133,8 @@ static void on_renewed(struct during *during, const struct client_answer *answer
 		is_away(during, answer);
 	} else if (strcmp(why, "lease") == 0) {
 		/* The network, or headsup, was away for longer than the lease; the command still runs. */
-		shell_note("%s ran out while headsup was out of reach; announcing anew", during->id);
+		shell_note(
+		    "%s ran out while headsup was out of reach; announcing anew", during->id);
 		during->holding = HOLDS_NOTHING;
 		during->next_at = steady_ms();
 	} else {
@@ -148,9 +152,11 @@ static void begin_announcing(struct during *during)
 	/* A new key each time: what an earlier request made without our knowing is not ours to renew, and ends by itself. */
 	random_hex(key, sizeof(key));
 	during->is_asking = true;
-	client_begin(during->shell.client,
-	    &(struct client_request){
-		.method = "POST", .path = "/v1/announcements", .body = during->body, .key = key, .timeout_ms = BEAT_CALL_MS});
+	client_begin(during->shell.client, &(struct client_request){.method = "POST",
+					       .path = "/v1/announcements",
+					       .body = during->body,
+					       .key = key,
+					       .timeout_ms = BEAT_CALL_MS});
 }
 
 static void begin_renewing(struct during *during)
@@ -162,7 +168,8 @@ static void begin_renewing(struct during *during)
 	snprintf(path, sizeof(path), "/v1/announcements/%s/renew", during->id);
 	during->is_asking = false;
 	client_begin(during->shell.client,
-	    &(struct client_request){.method = "POST", .path = path, .body = body, .timeout_ms = BEAT_CALL_MS});
+	    &(struct client_request){
+		.method = "POST", .path = path, .body = body, .timeout_ms = BEAT_CALL_MS});
 	cJSON_Delete(body);
 }
 
@@ -211,10 +218,11 @@ static void end(struct during *during, const char *why)
 		while (client_is_busy(during->shell.client))
 			client_wait(during->shell.client, -1, END_CALL_MS);
 		if (client_end(during->shell.client, &answer))
-			shell_note("%s ended: seen %" PRId64 " of %" PRId64, during->id, shell_number(answer.json, "matched"),
-			    shell_number(answer.json, "max"));
+			shell_note("%s ended: seen %" PRId64 " of %" PRId64, during->id,
+			    shell_number(answer.json, "matched"), shell_number(answer.json, "max"));
 		else if (answer.is_out_of_reach)
-			shell_note("%s; %s ends within " LEASE " by itself", answer.error.text, during->id);
+			shell_note("%s; %s ends within " LEASE " by itself", answer.error.text,
+			    during->id);
 		else
 			shell_note("%s", answer.error.text);
 		client_answer_fini(&answer);
@@ -240,7 +248,8 @@ static bool catch_signals(struct during *during, struct error *err)
 		sigaddset(&mask, forwarded[i]);
 	sigprocmask(SIG_BLOCK, &mask, &during->old_mask);
 	during->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-	return during->signals >= 0 || error_set(err, ERROR_IO, "signals cannot be read: %s", strerror(errno));
+	return during->signals >= 0 ||
+	       error_set(err, ERROR_IO, "signals cannot be read: %s", strerror(errno));
 }
 
 static void hear_signals(struct during *during)
@@ -254,7 +263,9 @@ static void hear_signals(struct during *during)
 			continue;
 		if (during->child == 0)
 			during->ended_by = number;
-		else if (info.ssi_code != SI_KERNEL) /* the terminal's own went to the command as well: it is in our process group */
+		else if (
+		    info.ssi_code !=
+		    SI_KERNEL) /* the terminal's own went to the command as well: it is in our process group */
 			kill(during->child, number);
 	}
 	if (during->child != 0 && waitpid(during->child, &during->result, WNOHANG) == during->child)
@@ -294,7 +305,9 @@ static int spawn(struct during *during)
 		problem = errno;
 	} else {
 		do {
-			len = read(tell[0], &problem, sizeof(problem)); /* ends when the command has taken the child's place */
+			len = read(tell[0], &problem,
+			    sizeof(
+				problem)); /* ends when the command has taken the child's place */
 		} while (len < 0 && errno == EINTR);
 		if (len != (ssize_t)sizeof(problem))
 			problem = 0;
@@ -351,7 +364,8 @@ static void await_approval(struct during *during, int64_t for_s)
 {
 	const int64_t until = steady_ms() + for_s * 1000;
 
-	while (during->is_pending && during->holding == HOLDS_LEASE && during->ended_by == 0 && steady_ms() < until) {
+	while (during->is_pending && during->holding == HOLDS_LEASE && during->ended_by == 0 &&
+	       steady_ms() < until) {
 		beat(during, until);
 		hear_signals(during);
 	}
@@ -367,8 +381,7 @@ static bool announce(struct during *during, int *status)
 
 	random_hex(key, sizeof(key));
 	ok = client_call(during->shell.client,
-	    &(struct client_request){
-		.method = "POST",
+	    &(struct client_request){.method = "POST",
 		.path = "/v1/announcements",
 		.body = during->body,
 		.key = key,
@@ -384,7 +397,8 @@ static bool announce(struct during *during, int *status)
 	} else {
 		*status = shell_refused(&during->shell, &answer);
 		during->holding = HOLDS_NO_MORE;
-		shell_note(goes_on ? "the command runs UNANNOUNCED (--anyway)" : "the command was not run");
+		shell_note(goes_on ? "the command runs UNANNOUNCED (--anyway)"
+				   : "the command was not run");
 	}
 	client_answer_fini(&answer);
 	return goes_on;
@@ -414,7 +428,8 @@ static int announce_and_run(struct during *during, int64_t wait_s)
 	}
 	if (during->is_pending && !options_has(&during->shell.options, OPTION_ANYWAY)) {
 		end(during, "nobody approved it in time");
-		shell_note("the command was not run; --wait 10m waits for the approval, --anyway runs it without");
+		shell_note("the command was not run; --wait 10m waits for the approval, --anyway "
+			   "runs it without");
 		return STATUS_WAITS;
 	}
 	return run(during);
@@ -427,13 +442,14 @@ static bool read_request(struct during *during, int64_t *wait_s, struct error *e
 	*wait_s = 0;
 	during->body = cJSON_CreateObject();
 	json_put(during->body, "lease", LEASE);
-	return shell_put_announcement(&during->shell, during->body, err) && (wait == NULL || duration_parse(wait, wait_s, err));
+	return shell_put_announcement(&during->shell, during->body, err) &&
+	       (wait == NULL || duration_parse(wait, wait_s, err));
 }
 
 static const struct shell_command command = {
     .name = "during",
-    .options = OPTION(FOR) | OPTION(BECAUSE) | OPTION(MAX) | OPTION(UNTIL) | OPTION(AUTHOR) | OPTION(MATCH) | OPTION(ANYWAY) |
-	       OPTION(STRICT) | OPTION(WAIT),
+    .options = OPTION(FOR) | OPTION(BECAUSE) | OPTION(MAX) | OPTION(UNTIL) | OPTION(AUTHOR) |
+	       OPTION(MATCH) | OPTION(ANYWAY) | OPTION(STRICT) | OPTION(WAIT),
     .words_max = OPTIONS_WORDS_MAX,
     .wants = "say what to expect; try host=web-*",
 };

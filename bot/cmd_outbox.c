@@ -13,8 +13,9 @@ static void print_word(const struct shell *shell, const cJSON *word)
 {
 	char at[64];
 
-	shell_print("%" PRId64 "  %-8s %s  %s  %s %s  %s", shell_number(word, "id"), shell_text(word, "state"),
-	    shell_time(shell, word, "created_at", at), shell_text(word, "lane"), shell_text(word, "kind"), shell_text(word, "subject"),
+	shell_print("%" PRId64 "  %-8s %s  %s  %s %s  %s", shell_number(word, "id"),
+	    shell_text(word, "state"), shell_time(shell, word, "created_at", at),
+	    shell_text(word, "lane"), shell_text(word, "kind"), shell_text(word, "subject"),
 	    shell_text(word, "problem"));
 }
 
@@ -26,7 +27,8 @@ static int act(struct shell *shell, const char *verb, const char *word)
 	int status;
 
 	if (word[strspn(word, "0123456789")] != '\0' || strlen(word) > 18 || word[0] == '\0') {
-		error_set(&err, ERROR_USAGE, "\"%.60s\" is no number of a word; `headsup outbox` lists them", word);
+		error_set(&err, ERROR_USAGE,
+		    "\"%.60s\" is no number of a word; `headsup outbox` lists them", word);
 		return shell_complain(shell, &err);
 	}
 	snprintf(path, sizeof(path), "/v1/outbox/%s/%s", word, verb);
@@ -49,7 +51,8 @@ static int outbox(struct shell *shell)
 	struct error err;
 	int status;
 
-	if (verb != NULL && (strcmp(verb, "retry") == 0 || strcmp(verb, "drop") == 0) && options->word_count == 2)
+	if (verb != NULL && (strcmp(verb, "retry") == 0 || strcmp(verb, "drop") == 0) &&
+	    options->word_count == 2)
 		return act(shell, verb, options->word[1]);
 	if (verb != NULL) {
 		error_set(&err, ERROR_USAGE, "alone it lists; else try retry 12 or drop 12");

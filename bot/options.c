@@ -12,26 +12,26 @@ static const struct {
 	const char *name;
 	bool has_value;
 } names[OPTION_COUNT] = {
-    [OPTION_ANYWAY]  = {"anyway", false},
-    [OPTION_AUTHOR]  = {"author", true},
+    [OPTION_ANYWAY] = {"anyway", false},
+    [OPTION_AUTHOR] = {"author", true},
     [OPTION_BECAUSE] = {"because", true},
     [OPTION_CA_FILE] = {"ca-file", true},
-    [OPTION_DRY]     = {"dry", false},
-    [OPTION_FOR]     = {"for", true},
-    [OPTION_FROM]    = {"from", true},
-    [OPTION_JSON]    = {"json", false},
-    [OPTION_KEY]     = {"key", true},
-    [OPTION_LIMIT]   = {"limit", true},
-    [OPTION_MATCH]   = {"match", true},
-    [OPTION_MAX]     = {"max", true},
-    [OPTION_SINCE]   = {"since", true},
-    [OPTION_SOURCE]  = {"source", true},
-    [OPTION_STATUS]  = {"status", true},
-    [OPTION_STRICT]  = {"strict", false},
-    [OPTION_TEST]    = {"test", false},
-    [OPTION_TO]      = {"to", true},
-    [OPTION_UNTIL]   = {"until", true},
-    [OPTION_WAIT]    = {"wait", true},
+    [OPTION_DRY] = {"dry", false},
+    [OPTION_FOR] = {"for", true},
+    [OPTION_FROM] = {"from", true},
+    [OPTION_JSON] = {"json", false},
+    [OPTION_KEY] = {"key", true},
+    [OPTION_LIMIT] = {"limit", true},
+    [OPTION_MATCH] = {"match", true},
+    [OPTION_MAX] = {"max", true},
+    [OPTION_SINCE] = {"since", true},
+    [OPTION_SOURCE] = {"source", true},
+    [OPTION_STATUS] = {"status", true},
+    [OPTION_STRICT] = {"strict", false},
+    [OPTION_TEST] = {"test", false},
+    [OPTION_TO] = {"to", true},
+    [OPTION_UNTIL] = {"until", true},
+    [OPTION_WAIT] = {"wait", true},
 };
 
 bool options_has(const struct options *options, enum option option)
@@ -65,7 +65,8 @@ static bool unknown(const char *typed, size_t len, unsigned allowed, struct erro
 		meant = names[i].name;
 	}
 	if (meant != NULL)
-		return error_set(err, ERROR_USAGE, "there is no option --%s; did you mean --%s?", name, meant);
+		return error_set(
+		    err, ERROR_USAGE, "there is no option --%s; did you mean --%s?", name, meant);
 	return error_set(err, ERROR_USAGE, "there is no option --%s here", name);
 }
 
@@ -73,7 +74,8 @@ static bool put(struct options *options, size_t option, const char *value, struc
 {
 	if (option == OPTION_MATCH) {
 		if (options->match_count == OPTIONS_MATCH_MAX)
-			return error_set(err, ERROR_USAGE, "at most %d times --match", OPTIONS_MATCH_MAX);
+			return error_set(
+			    err, ERROR_USAGE, "at most %d times --match", OPTIONS_MATCH_MAX);
 		options->match[options->match_count++] = value;
 	} else if (options->value[option] != NULL) {
 		return error_set(err, ERROR_USAGE, "--%s is given twice", names[option].name);
@@ -83,20 +85,23 @@ static bool put(struct options *options, size_t option, const char *value, struc
 }
 
 /* Reads the option at ARGV[*AT], and its value where it has one; *AT is then at the last that was read. */
-static bool read_option(int argc, char **argv, int *at, unsigned allowed, struct options *options, struct error *err)
+static bool read_option(
+    int argc, char **argv, int *at, unsigned allowed, struct options *options, struct error *err)
 {
 	const char *typed = argv[*at] + 2;
 	const size_t len = strcspn(typed, "=");
 	const char *value = typed[len] == '=' ? typed + len + 1 : NULL;
 	size_t i = 0;
 
-	while (i < OPTION_COUNT && (strlen(names[i].name) != len || strncmp(names[i].name, typed, len) != 0))
+	while (i < OPTION_COUNT &&
+	       (strlen(names[i].name) != len || strncmp(names[i].name, typed, len) != 0))
 		i++;
 	if (i == OPTION_COUNT || (allowed & (1u << i)) == 0)
 		return unknown(typed, len, allowed, err);
 	if (!names[i].has_value)
-		return value == NULL ? put(options, i, "", err)
-				     : error_set(err, ERROR_USAGE, "--%s takes no value", names[i].name);
+		return value == NULL
+			   ? put(options, i, "", err)
+			   : error_set(err, ERROR_USAGE, "--%s takes no value", names[i].name);
 	if (value == NULL) {
 		if (*at + 1 == argc || strncmp(argv[*at + 1], "--", 2) == 0)
 			return error_set(err, ERROR_USAGE, "--%s needs a value", names[i].name);
@@ -105,7 +110,8 @@ static bool read_option(int argc, char **argv, int *at, unsigned allowed, struct
 	return put(options, i, value, err);
 }
 
-bool options_read(int argc, char **argv, unsigned allowed, struct options *options, struct error *err)
+bool options_read(
+    int argc, char **argv, unsigned allowed, struct options *options, struct error *err)
 {
 	bool only_words = false;
 
@@ -117,7 +123,9 @@ bool options_read(int argc, char **argv, unsigned allowed, struct options *optio
 		} else if (strcmp(argv[i], "--") == 0) {
 			only_words = true;
 		} else if (argv[i][1] != '-') {
-			return error_set(err, ERROR_USAGE, "there is no option %.*s; options are written out, as in --because", SHOWN, argv[i]);
+			return error_set(err, ERROR_USAGE,
+			    "there is no option %.*s; options are written out, as in --because",
+			    SHOWN, argv[i]);
 		} else if (!read_option(argc, argv, &i, allowed, options, err)) {
 			return false;
 		}

@@ -45,7 +45,8 @@ print_line(FILE *file, const char *before, const char *format, va_list args)
 	buf_init(&line, LINE_MAX_BYTES);
 	buf_init(&shown, 3 * LINE_MAX_BYTES);
 	buf_vprintf(&line, format, args);
-	put_shown(&shown, buf_ok(&line) ? buf_text(&line) : "(a line that is too long to show; see --json)");
+	put_shown(&shown,
+	    buf_ok(&line) ? buf_text(&line) : "(a line that is too long to show; see --json)");
 	fprintf(file, "%s%s\n", before, buf_text(&shown));
 	buf_fini(&line);
 	buf_fini(&shown);
@@ -85,7 +86,8 @@ bool shell_is_json(const struct shell *shell)
 int shell_complain(const struct shell *shell, const struct error *err)
 {
 	if (err->kind == ERROR_USAGE) {
-		shell_note("%s: %s (`headsup help %s` shows the form)", shell->name, err->text, shell->name);
+		shell_note("%s: %s (`headsup help %s` shows the form)", shell->name, err->text,
+		    shell->name);
 		return STATUS_USAGE;
 	}
 	shell_note("%s: %s", shell->name, err->text);
@@ -115,18 +117,22 @@ static void find_zone(char *zone, size_t size)
 		name = strstr(target, ZONES);
 		name = name != NULL ? name + strlen(ZONES) : NULL;
 	}
-	snprintf(zone, size, "%s", name != NULL && strlen(name) < size && zone_known(name) ? name : "UTC");
+	snprintf(zone, size, "%s",
+	    name != NULL && strlen(name) < size && zone_known(name) ? name : "UTC");
 }
 
-bool shell_open(struct shell *shell, const struct shell_command *command, int argc, char **argv, int *status)
+bool shell_open(
+    struct shell *shell, const struct shell_command *command, int argc, char **argv, int *status)
 {
 	struct error err = {0};
 
 	*shell = (struct shell){.name = command->name};
 	find_zone(shell->zone, sizeof(shell->zone));
-	if (!options_read(argc, argv, command->options | OPTION(JSON) | OPTION(CA_FILE), &shell->options, &err))
+	if (!options_read(argc, argv, command->options | OPTION(JSON) | OPTION(CA_FILE),
+		&shell->options, &err))
 		goto fail;
-	if (shell->options.word_count < command->words_min || shell->options.word_count > command->words_max) {
+	if (shell->options.word_count < command->words_min ||
+	    shell->options.word_count > command->words_max) {
 		error_set(&err, ERROR_USAGE, "%s", command->wants);
 		goto fail;
 	}
@@ -179,12 +185,14 @@ static cJSON *ask(struct shell *shell, const struct client_request *request, int
 
 cJSON *shell_get(struct shell *shell, const char *path, int *status)
 {
-	return ask(shell, &(struct client_request){.method = "GET", .path = path, .is_repeatable = true}, status);
+	return ask(shell,
+	    &(struct client_request){.method = "GET", .path = path, .is_repeatable = true}, status);
 }
 
 cJSON *shell_post(struct shell *shell, const char *path, const cJSON *body, int *status)
 {
-	return ask(shell, &(struct client_request){.method = "POST", .path = path, .body = body}, status);
+	return ask(
+	    shell, &(struct client_request){.method = "POST", .path = path, .body = body}, status);
 }
 
 /* ---- lists ------------------------------------------------------------------------------------------------- */
@@ -203,14 +211,16 @@ static bool read_limit(const struct shell *shell, int64_t *limit, struct error *
 }
 
 /* One page: COUNT things from CURSOR on. */
-static cJSON *get_page(struct shell *shell, const char *path, const struct buf *query, int64_t count, const char *cursor, int *status)
+static cJSON *get_page(struct shell *shell, const char *path, const struct buf *query,
+    int64_t count, const char *cursor, int *status)
 {
 	struct buf asked;
 	struct error err;
 	cJSON *page = NULL;
 
 	buf_init(&asked, SHELL_QUERY_MAX);
-	buf_printf(&asked, "%s?%s%slimit=%" PRId64, path, buf_text(query), query->len > 0 ? "&" : "", count);
+	buf_printf(&asked, "%s?%s%slimit=%" PRId64, path, buf_text(query),
+	    query->len > 0 ? "&" : "", count);
 	if (cursor[0] != '\0')
 		form_put(&asked, "cursor", cursor);
 	if (buf_ok(query) && buf_ok(&asked)) {
@@ -238,10 +248,10 @@ static void print_list(const struct shell *shell, cJSON *list, const char *name,
 	cJSON *answer, *item;
 
 	if (!shell_is_json(shell)) {
-		cJSON_ArrayForEach (item, list)
-			print(shell, item);
+		cJSON_ArrayForEach(item, list) print(shell, item);
 		if (cursor[0] != '\0')
-			shell_note("there are more; --limit %d shows up to that many", 10 * cJSON_GetArraySize(list));
+			shell_note("there are more; --limit %d shows up to that many",
+			    10 * cJSON_GetArraySize(list));
 		return;
 	}
 	answer = cJSON_CreateObject();
@@ -265,7 +275,8 @@ int shell_list(struct shell *shell, const char *path, const struct buf *query, c
 		goto out;
 	}
 	do {
-		page = get_page(shell, path, query, limit - cJSON_GetArraySize(list), cursor, &status);
+		page =
+		    get_page(shell, path, query, limit - cJSON_GetArraySize(list), cursor, &status);
 		if (page == NULL)
 			goto out;
 		take_items(list, page, name);
@@ -293,7 +304,8 @@ bool shell_put_duration(cJSON *body, const char *name, const char *text, struct 
 	return true;
 }
 
-bool shell_put_time(const struct shell *shell, cJSON *body, const char *name, const char *text, struct error *err)
+bool shell_put_time(
+    const struct shell *shell, cJSON *body, const char *name, const char *text, struct error *err)
 {
 	int64_t at;
 
@@ -314,7 +326,8 @@ bool shell_put_number(cJSON *body, const char *name, const char *text, struct er
 		return true;
 	value = isdigit((unsigned char)text[0]) && strlen(text) <= 18 ? strtoll(text, &end, 10) : 0;
 	if (value < 1 || *end != '\0')
-		return error_set(err, ERROR_USAGE, "--%s is a whole number from 1, not \"%.60s\"", name, text);
+		return error_set(
+		    err, ERROR_USAGE, "--%s is a whole number from 1, not \"%.60s\"", name, text);
 	json_put_int(body, name, value);
 	return true;
 }
@@ -344,14 +357,16 @@ bool shell_put_matches(const struct shell *shell, cJSON *body, struct error *err
 		if (!add_match(list, options->match[i], err))
 			return false;
 	}
-	return cJSON_GetArraySize(list) > 0 || error_set(err, ERROR_USAGE, "say what to expect; try host=web-*");
+	return cJSON_GetArraySize(list) > 0 ||
+	       error_set(err, ERROR_USAGE, "say what to expect; try host=web-*");
 }
 
 bool shell_put_announcement(const struct shell *shell, cJSON *body, struct error *err)
 {
 	const char *const *value = shell->options.value;
 
-	if (!shell_put_matches(shell, body, err) || !shell_put_duration(body, "for", value[OPTION_FOR], err) ||
+	if (!shell_put_matches(shell, body, err) ||
+	    !shell_put_duration(body, "for", value[OPTION_FOR], err) ||
 	    !shell_put_time(shell, body, "from", value[OPTION_FROM], err) ||
 	    !shell_put_time(shell, body, "until", value[OPTION_UNTIL], err) ||
 	    !shell_put_number(body, "max", value[OPTION_MAX], err))
@@ -398,7 +413,8 @@ char *shell_matches(const cJSON *announcement)
 	char *taken;
 
 	buf_init(&text, LINE_MAX_BYTES);
-	cJSON_ArrayForEach (item, json_get(announcement, "match")) {
+	cJSON_ArrayForEach(item, json_get(announcement, "match"))
+	{
 		if (!cJSON_IsString(item))
 			continue;
 		if (text.len > 0)

@@ -12,24 +12,26 @@
 
 /* One command as it was typed. */
 struct shell {
-	const char *name;       /* of the command, for sentences */
+	const char *name; /* of the command, for sentences */
 	struct options options;
 	struct client *client;
-	char zone[64];          /* of who typed it: IANA name */
+	char zone[64]; /* of who typed it: IANA name */
 };
 
 struct shell_command {
 	const char *name;
-	unsigned options;              /* beside --json and --ca-file */
+	unsigned options; /* beside --json and --ca-file */
 	size_t words_min, words_max;
-	const char *wants;             /* "wants one announcement, as H17": what is said of too few or too many words */
+	const char *
+	    wants; /* "wants one announcement, as H17": what is said of too few or too many words */
 	int (*run)(struct shell *shell);
 };
 
 /* Reads ARGV, opens the client, runs COMMAND; its exit status, or 2 for what was not understood. */
 int shell_run(const struct shell_command *command, int argc, char **argv);
 /* The same up to running it: false when it is to end with *STATUS; shell_close() undoes. */
-bool shell_open(struct shell *shell, const struct shell_command *command, int argc, char **argv, int *status);
+bool shell_open(
+    struct shell *shell, const struct shell_command *command, int argc, char **argv, int *status);
 /* Says when what was printed did not arrive; STATUS, or 1. */
 int shell_close(struct shell *shell, int status);
 
@@ -48,9 +50,10 @@ void shell_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 cJSON *shell_get(struct shell *shell, const char *path, int *status);
 cJSON *shell_post(struct shell *shell, const char *path, const cJSON *body, int *status);
 
-#define SHELL_LIST_DEFAULT 100       /* things that a list shows, unless --limit says otherwise */
+#define SHELL_LIST_DEFAULT 100 /* things that a list shows, unless --limit says otherwise */
 #define SHELL_LIST_MAX 100000
-#define SHELL_QUERY_MAX (48u << 10) /* bytes of a query: headsup reads 64 KiB of first line and headers */
+#define SHELL_QUERY_MAX \
+	(48u << 10) /* bytes of a query: headsup reads 64 KiB of first line and headers */
 /* GET PATH?QUERY, page after page up to --limit, and PRINT of each of its NAME; with --json all of them as one answer. The status. */
 int shell_list(struct shell *shell, const char *path, const struct buf *query, const char *name,
     void (*print)(const struct shell *shell, const cJSON *item));
@@ -59,7 +62,8 @@ int shell_list(struct shell *shell, const char *path, const struct buf *query, c
 
 /* BODY.NAME from an option, checked: a duration, a time (RFC 3339, 14:00, tomorrow 02:00), a whole number from 1. */
 bool shell_put_duration(cJSON *body, const char *name, const char *text, struct error *err);
-bool shell_put_time(const struct shell *shell, cJSON *body, const char *name, const char *text, struct error *err);
+bool shell_put_time(
+    const struct shell *shell, cJSON *body, const char *name, const char *text, struct error *err);
 bool shell_put_number(cJSON *body, const char *name, const char *text, struct error *err);
 /* BODY.match from the words and --match, each checked. */
 bool shell_put_matches(const struct shell *shell, cJSON *body, struct error *err);
@@ -72,7 +76,8 @@ bool shell_put_announcement(const struct shell *shell, cJSON *body, struct error
 const char *shell_text(const cJSON *json, const char *name);
 int64_t shell_number(const cJSON *json, const char *name);
 /* "14:30 CET" of an RFC 3339 member; "?" for none. */
-const char *shell_time(const struct shell *shell, const cJSON *json, const char *name, char out[64]);
+const char *shell_time(
+    const struct shell *shell, const cJSON *json, const char *name, char out[64]);
 /* "host=web-* actor=deploy" of an announcement. The caller frees. */
 char *shell_matches(const cJSON *announcement);
 

@@ -67,8 +67,8 @@ static void imagine(const struct matches *matches, struct alert *alert)
 }
 
 /* ALERT as ROUTE (NULL: none in particular) and WITH want it, marked as the test that it is. */
-static void make(
-    const struct call *call, const struct route_config *route, const struct matches *with, struct alert *alert)
+static void make(const struct call *call, const struct route_config *route,
+    const struct matches *with, struct alert *alert)
 {
 	char key[KEY_SIZE], *title;
 
@@ -91,7 +91,8 @@ static void make(
 }
 
 /* Does ALERT come to the route at AT? What is before it, and says no `continue: true`, keeps it. */
-static bool reaches(const struct config *config, const struct alert *alert, size_t at, struct error *err)
+static bool reaches(
+    const struct config *config, const struct alert *alert, size_t at, struct error *err)
 {
 	const struct matches *matches = &config->routes[at].matches;
 	char why[256];
@@ -100,12 +101,16 @@ static bool reaches(const struct config *config, const struct alert *alert, size
 		if (match_holds(matches->list[i], alert, NULL))
 			continue;
 		match_explain(matches->list[i], alert, why, sizeof(why));
-		return error_set(err, ERROR_CONFLICT, "no test alert for the route %.*s can be made up (%s); say what it is to be like, as in host=web-1",
+		return error_set(err, ERROR_CONFLICT,
+		    "no test alert for the route %.*s can be made up (%s); say what it is to be "
+		    "like, as in host=web-1",
 		    SHOWN, config->routes[at].name, why);
 	}
 	for (size_t i = 0; i < at; i++) {
 		if (matches_hold(&config->routes[i].matches, alert) && !config->routes[i].goes_on)
-			return error_set(err, ERROR_CONFLICT, "such an alert does not come to the route %.*s: %.*s, which is before it, takes it",
+			return error_set(err, ERROR_CONFLICT,
+			    "such an alert does not come to the route %.*s: %.*s, which is before "
+			    "it, takes it",
 			    SHOWN, config->routes[at].name, SHOWN, config->routes[i].name);
 	}
 	return true;
@@ -117,7 +122,8 @@ static bool is_named(const struct route_config *route, const char *name)
 }
 
 /* Makes ALERT (which is initialised) anew for the first of the routes of that name which takes it. */
-static bool make_for(const struct call *call, const char *name, const struct matches *with, struct alert *alert, struct error *err)
+static bool make_for(const struct call *call, const char *name, const struct matches *with,
+    struct alert *alert, struct error *err)
 {
 	const struct config *config = call->desk->config;
 	bool is_known = false;
@@ -137,7 +143,9 @@ static bool make_for(const struct call *call, const char *name, const struct mat
 			return true;
 	}
 	if (!is_known)
-		error_set(err, ERROR_NOT_FOUND, "there is no route %.*s; a route is named as its channel, without the #", SHOWN, name);
+		error_set(err, ERROR_NOT_FOUND,
+		    "there is no route %.*s; a route is named as its channel, without the #", SHOWN,
+		    name);
 	return false;
 }
 
@@ -149,10 +157,14 @@ static bool read_matches(const cJSON *json, struct matches *with, struct error *
 	size_t count = 0;
 
 	if (list != NULL && !cJSON_IsNull(list) && !cJSON_IsArray(list))
-		return error_set(err, ERROR_USAGE, "\"match\" must be a list; try [\"severity=critical\"]");
-	cJSON_ArrayForEach (item, list) {
+		return error_set(
+		    err, ERROR_USAGE, "\"match\" must be a list; try [\"severity=critical\"]");
+	cJSON_ArrayForEach(item, list)
+	{
 		if (!cJSON_IsString(item) || count == MATCH_MAX)
-			return error_set(err, ERROR_USAGE, "\"match\" has at most %d strings; try [\"severity=critical\"]", MATCH_MAX);
+			return error_set(err, ERROR_USAGE,
+			    "\"match\" has at most %d strings; try [\"severity=critical\"]",
+			    MATCH_MAX);
 		texts[count++] = item->valuestring;
 	}
 	if (!matches_parse(texts, count, with, err))
@@ -161,7 +173,9 @@ static bool read_matches(const cJSON *json, struct matches *with, struct error *
 		const struct match *match = with->list[i];
 
 		if (match->op != MATCH_EQUAL || match->value_count != 1 || match->values[0].is_glob)
-			return error_set(err, ERROR_USAGE, "a test alert is made of field=value, without * or lists; try severity=critical");
+			return error_set(err, ERROR_USAGE,
+			    "a test alert is made of field=value, without * or lists; try "
+			    "severity=critical");
 	}
 	return true;
 }
@@ -199,7 +213,8 @@ void api_test(struct call *call)
 	if (route != NULL && !cJSON_IsNull(route) && !cJSON_IsString(route))
 		ok = error_set(&err, ERROR_USAGE, "\"route\" must be a string: a channel's name");
 	else
-		ok = read_matches(json, &with, &err) && make_for(call, json_text(json, "route"), &with, &alert, &err) &&
+		ok = read_matches(json, &with, &err) &&
+		     make_for(call, json_text(json, "route"), &with, &alert, &err) &&
 		     intake(call->desk, &alert, &err);
 	if (ok)
 		answer(call, &alert);

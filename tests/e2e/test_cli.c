@@ -34,7 +34,8 @@ static struct world_output *runs(struct world *w, const char *token, const char 
 static void wants(const struct world_output *output, int status)
 {
 	if (output->status != status)
-		fail_msg("exit %d is not %d\n%s%s", output->status, status, output->out, output->err);
+		fail_msg(
+		    "exit %d is not %d\n%s%s", output->status, status, output->out, output->err);
 }
 
 static cJSON *json_of(struct world *w, const struct world_output *output)
@@ -64,8 +65,8 @@ static const char *announcement_status(struct world *w, const char *id)
 static void expect__from_a_pipeline__prints_the_id_and_covers(void **state)
 {
 	struct world *w = *state;
-	struct world_output *output = RUN(w, WORLD_CI, "expect", "host=web-*", "actor=deploy", "--for", "30m", "--because", "deploy 7",
-	    "--max=20");
+	struct world_output *output = RUN(w, WORLD_CI, "expect", "host=web-*", "actor=deploy",
+	    "--for", "30m", "--because", "deploy 7", "--max=20");
 
 	wants(output, 0);
 	assert_string_equal(output->out, "H1\n");
@@ -86,8 +87,8 @@ static void expect__from_a_pipeline__prints_the_id_and_covers(void **state)
 static void expect__in_any_order_and_later__is_scheduled_and_can_be_cancelled(void **state)
 {
 	struct world *w = *state;
-	struct world_output *output =
-	    RUN(w, NULL, "expect", "--because", "key rotation", "rule=SSH login", "--from", "tomorrow 02:00", "@alice", "--author", "alice");
+	struct world_output *output = RUN(w, NULL, "expect", "--because", "key rotation",
+	    "rule=SSH login", "--from", "tomorrow 02:00", "@alice", "--author", "alice");
 
 	wants(output, 0);
 	assert_string_equal(output->out, "H1\n");
@@ -102,7 +103,8 @@ static void expect__in_any_order_and_later__is_scheduled_and_can_be_cancelled(vo
 static void expect__that_policy_refuses__exits_3(void **state)
 {
 	struct world *w = *state;
-	struct world_output *output = RUN(w, WORLD_CI, "expect", "host=web-*", "--for", "5h", "--because", "deploy");
+	struct world_output *output =
+	    RUN(w, WORLD_CI, "expect", "host=web-*", "--for", "5h", "--because", "deploy");
 	cJSON *json;
 
 	wants(output, 3);
@@ -111,7 +113,8 @@ static void expect__that_policy_refuses__exits_3(void **state)
 	wants(RUN(w, WORLD_CI, "expect", "host=*", "--because", "deploy"), 3);
 	wants(RUN(w, WORLD_CI, "expect", "host=web-*"), 3);
 
-	output = RUN(w, WORLD_CI, "expect", "host=web-*", "--for", "5h", "--because", "deploy", "--json");
+	output = RUN(
+	    w, WORLD_CI, "expect", "host=web-*", "--for", "5h", "--because", "deploy", "--json");
 	wants(output, 3);
 	json = json_of(w, output);
 	assert_string_equal(json_text(json, "reason"), "policy");
@@ -124,7 +127,8 @@ static void expect__that_policy_refuses__exits_3(void **state)
 static void expect__that_needs_approval__exits_4(void **state)
 {
 	struct world *w = *state;
-	struct world_output *output = RUN(w, WORLD_CI, "expect", "severity=critical", "host=web-*", "--because", "drill");
+	struct world_output *output =
+	    RUN(w, WORLD_CI, "expect", "severity=critical", "host=web-*", "--because", "drill");
 
 	wants(output, 4);
 	assert_string_equal(output->out, "H1\n");
@@ -176,15 +180,18 @@ static void expect__mistyped__exits_2_and_says_what(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct world_output *output = runs(w, NULL, cases[i].args);
 
-		if (output->status != 2 || strstr(output->err, cases[i].says) == NULL || output->out[0] != '\0')
-			fail_msg("%s %s: exit %d, %s%s", cases[i].args[0], cases[i].args[1], output->status, output->out, output->err);
+		if (output->status != 2 || strstr(output->err, cases[i].says) == NULL ||
+		    output->out[0] != '\0')
+			fail_msg("%s %s: exit %d, %s%s", cases[i].args[0], cases[i].args[1],
+			    output->status, output->out, output->err);
 	}
 }
 
 static void expect__dry__announces_nothing(void **state)
 {
 	struct world *w = *state;
-	struct world_output *output = RUN(w, WORLD_CI, "expect", "host=web-*", "--because", "x", "--dry");
+	struct world_output *output =
+	    RUN(w, WORLD_CI, "expect", "host=web-*", "--because", "x", "--dry");
 
 	wants(output, 0);
 	assert_string_equal(output->out, "");
@@ -197,7 +204,8 @@ static void expect__dry__announces_nothing(void **state)
 static void expect__by_who_may_not__exits_1(void **state)
 {
 	struct world *w = *state;
-	struct world_output *output = RUN(w, "falco-token-0123456789abcdef", "expect", "host=web-*", "--because", "x");
+	struct world_output *output =
+	    RUN(w, "falco-token-0123456789abcdef", "expect", "host=web-*", "--because", "x");
 
 	wants(output, 1);
 	assert_non_null(strstr(output->err, "may not"));
@@ -216,18 +224,22 @@ static void gate_serve(int listener, const struct sockaddr_in *headsup)
 {
 	for (int number = 1;; number++) {
 		int in = accept(listener, NULL, NULL), out = socket(AF_INET, SOCK_STREAM, 0);
-		struct pollfd ready[2] = {{.fd = in, .events = POLLIN}, {.fd = out, .events = POLLIN}};
+		struct pollfd ready[2] = {
+		    {.fd = in, .events = POLLIN}, {.fd = out, .events = POLLIN}};
 		char part[65536];
 
 		if (in < 0 || connect(out, (const struct sockaddr *)headsup, sizeof(*headsup)) != 0)
 			_exit(1);
 		for (bool goes_on = true; goes_on && poll(ready, 2, -1) > 0;) {
 			for (int i = 0; i < 2 && goes_on; i++) {
-				ssize_t len = ready[i].revents != 0 ? read(ready[i].fd, part, sizeof(part)) : 1;
+				ssize_t len = ready[i].revents != 0
+						  ? read(ready[i].fd, part, sizeof(part))
+						  : 1;
 
 				if (ready[i].revents == 0)
 					continue;
-				goes_on = len > 0 && !(number == 1 && i == 1) && write(ready[1 - i].fd, part, (size_t)len) == len;
+				goes_on = len > 0 && !(number == 1 && i == 1) &&
+					  write(ready[1 - i].fd, part, (size_t)len) == len;
 			}
 		}
 		close(in);
@@ -238,7 +250,9 @@ static void gate_serve(int listener, const struct sockaddr_in *headsup)
 /* In place of headsup's address until gate_close(). */
 static pid_t gate_open(struct world *w, char **kept_url)
 {
-	struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}, there = here;
+	struct sockaddr_in here = {.sin_family = AF_INET,
+			       .sin_addr.s_addr = htonl(INADDR_LOOPBACK)},
+			   there = here;
 	socklen_t len = sizeof(here);
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	pid_t gate, parent = getpid();
@@ -273,12 +287,14 @@ static void expect__whose_answer_is_lost__is_asked_again_and_announced_once(void
 	struct world *w = *state;
 	char *kept_url;
 	pid_t gate = gate_open(w, &kept_url);
-	struct world_output *output = RUN(w, WORLD_CI, "expect", "host=web-*", "--because", "deploy");
+	struct world_output *output =
+	    RUN(w, WORLD_CI, "expect", "host=web-*", "--because", "deploy");
 
 	gate_close(w, gate, kept_url);
 	wants(output, 0);
 	assert_string_equal(output->out, "H1\n");
-	assert_int_equal(world_http(w, "GET", "/v1/announcements/H2", WORLD_OPS, NULL, NULL)->status, 404);
+	assert_int_equal(
+	    world_http(w, "GET", "/v1/announcements/H2", WORLD_OPS, NULL, NULL)->status, 404);
 }
 
 static void expect__with_a_key_used_before__gives_the_same_announcement(void **state)
@@ -286,8 +302,12 @@ static void expect__with_a_key_used_before__gives_the_same_announcement(void **s
 	struct world *w = *state;
 
 	wants(RUN(w, WORLD_CI, "expect", "host=web-*", "--because", "x", "--key", "job-7"), 0);
-	assert_string_equal(RUN(w, WORLD_CI, "expect", "host=web-*", "--because", "x", "--key", "job-7")->out, "H1\n");
-	assert_string_equal(RUN(w, WORLD_CI, "expect", "host=web-*", "--because", "x", "--key", "job-8")->out, "H2\n");
+	assert_string_equal(
+	    RUN(w, WORLD_CI, "expect", "host=web-*", "--because", "x", "--key", "job-7")->out,
+	    "H1\n");
+	assert_string_equal(
+	    RUN(w, WORLD_CI, "expect", "host=web-*", "--because", "x", "--key", "job-8")->out,
+	    "H2\n");
 	wants(RUN(w, WORLD_CI, "end", "H1"), 0);
 	wants(RUN(w, WORLD_CI, "expect", "host=web-*", "--because", "x", "--key", "job-7"), 1);
 }
@@ -309,8 +329,10 @@ static void server__out_of_reach__exits_1(void **state)
 
 static void address__that_would_give_the_token_away__is_refused(void **state)
 {
-	static const char *const cases[] = {"http://headsup.example.com", "https://u:secret-word@127.0.0.1", "http://127.0.0.1/?token=secret-word",
-	    "https://127.0.0.1/#secret-word", "ftp://127.0.0.1", "file:///etc/passwd", "127.0.0.1:8080", "nonsense", "http://localhost.evil.example"};
+	static const char *const cases[] = {"http://headsup.example.com",
+	    "https://u:secret-word@127.0.0.1", "http://127.0.0.1/?token=secret-word",
+	    "https://127.0.0.1/#secret-word", "ftp://127.0.0.1", "file:///etc/passwd",
+	    "127.0.0.1:8080", "nonsense", "http://localhost.evil.example"};
 	struct world *w = *state;
 	char *kept_url = w->url;
 
@@ -319,7 +341,8 @@ static void address__that_would_give_the_token_away__is_refused(void **state)
 
 		w->url = xstrdup(cases[i]);
 		output = RUN(w, WORLD_CI, "list");
-		if (output->status != 2 || strstr(output->err, "secret-word") != NULL || strstr(output->err, "HEADSUP_URL") == NULL)
+		if (output->status != 2 || strstr(output->err, "secret-word") != NULL ||
+		    strstr(output->err, "HEADSUP_URL") == NULL)
 			fail_msg("%s: exit %d %s", cases[i], output->status, output->err);
 		free(w->url);
 	}
@@ -354,7 +377,8 @@ static void alerts__acted_on_from_a_shell__are_what_slack_shows(void **state)
 	struct world_output *output;
 
 	world_write(w, "two.json",
-	    "[{\"title\":\"first\",\"host\":\"web-1\",\"severity\":\"high\"},{\"title\":\"second\",\"host\":\"web-2\",\"severity\":\"low\"}]");
+	    "[{\"title\":\"first\",\"host\":\"web-1\",\"severity\":\"high\"},{\"title\":\"second\","
+	    "\"host\":\"web-2\",\"severity\":\"low\"}]");
 	output = RUN(w, NULL, "send", world_path(w, "two.json"));
 	wants(output, 0);
 	assert_string_equal(output->out, "A1  open\nA2  open\n");
@@ -390,7 +414,8 @@ static void lists__longer_than_a_page__are_followed_up_to_the_limit(void **state
 
 	body[len++] = '[';
 	for (int i = 0; i < 120; i++)
-		len += (size_t)snprintf(body + len, 200 * 64 - len, "%s{\"title\":\"t\",\"host\":\"web-%d\"}", i > 0 ? "," : "", i);
+		len += (size_t)snprintf(body + len, 200 * 64 - len,
+		    "%s{\"title\":\"t\",\"host\":\"web-%d\"}", i > 0 ? "," : "", i);
 	snprintf(body + len, 200 * 64 - len, "]");
 	world_write(w, "many.json", body);
 	free(body);
@@ -415,7 +440,9 @@ static void line__of_a_hostile_alert__does_nothing_to_the_terminal(void **state)
 	struct world *w = *state;
 	struct world_output *output;
 
-	world_send_one(w, NULL, "{\"title\":\"a\\u001b]0;owned\\u0007\\u202eb\\nA99  resolved\",\"host\":\"web\\u009b31m\"}");
+	world_send_one(w, NULL,
+	    "{\"title\":\"a\\u001b]0;owned\\u0007\\u202eb\\nA99  "
+	    "resolved\",\"host\":\"web\\u009b31m\"}");
 	for (int i = 0; i < 2; i++) {
 		output = i == 0 ? RUN(w, NULL, "alerts") : RUN(w, NULL, "show", "A1");
 		wants(output, 0);
@@ -440,7 +467,8 @@ static void send__of_what_is_no_alert__fails_and_says_which(void **state)
 	world_write(w, "bad.json", "{");
 	wants(RUN(w, NULL, "send", world_path(w, "bad.json")), 2);
 	wants(RUN(w, NULL, "send", world_path(w, "none.json")), 1);
-	output = RUN(w, NULL, "send", "tests/data/alerts/falco/terminal-shell-in-container.json", "--source", "falco");
+	output = RUN(w, NULL, "send", "tests/data/alerts/falco/terminal-shell-in-container.json",
+	    "--source", "falco");
 	wants(output, 0);
 	wants(RUN(w, NULL, "send", world_path(w, "mixed.json"), "--source", "../announcements"), 2);
 	wants(RUN(w, NULL, "send", world_path(w, "mixed.json"), "--source", "nobody"), 1);
@@ -475,7 +503,8 @@ static void test_alert__that_cannot_come_to_the_route__is_refused_with_why(void 
 {
 	struct world *w = world_start(&(struct world_options){
 	    .routes = "  - {match: [\"severity=critical\"], channel: \"#security-urgent\"}\n"
-		      "  - {match: [\"host~db-[0-9]+\", \"severity!=info\"], channel: \"#payments-sec\"}\n"
+		      "  - {match: [\"host~db-[0-9]+\", \"severity!=info\"], channel: "
+		      "\"#payments-sec\"}\n"
 		      "  - {channel: \"#security-alerts\"}\n"});
 	struct world_output *output = RUN(w, NULL, "send", "--test", "payments-sec");
 
@@ -498,7 +527,8 @@ static void test_alert__that_cannot_come_to_the_route__is_refused_with_why(void 
 
 static void outbox__with_a_stuck_word__is_listed_and_dropped(void **state)
 {
-	struct world *w = world_start(&(struct world_options){.routes = "  - {channel: \"#no-such-channel\"}\n"});
+	struct world *w =
+	    world_start(&(struct world_options){.routes = "  - {channel: \"#no-such-channel\"}\n"});
 	struct world_output *output;
 	char *id;
 

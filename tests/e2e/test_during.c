@@ -17,14 +17,19 @@
 #include "tests/e2e/harness.h"
 
 #define ARGS_MAX 24
-#define ALERT "{\"title\":\"sshd started\",\"host\":\"web-3\",\"actor\":\"deploy\",\"dedup_key\":\"%s\"}"
+#define ALERT                \
+	"{\"title\":\"sshd " \
+	"started\",\"host\":\"web-3\",\"actor\":\"deploy\",\"dedup_key\":\"%s\"}"
 #define MATCHES "host=web-*", "actor=deploy"
-#define DURING(w, ...) world_run(w, WORLD_CI, (const char *const[]){"during", MATCHES, "--because", "deploy 7", __VA_ARGS__, NULL})
+#define DURING(w, ...)         \
+	world_run(w, WORLD_CI, \
+	    (const char *const[]){"during", MATCHES, "--because", "deploy 7", __VA_ARGS__, NULL})
 
 static void wants(const struct world_output *output, int status)
 {
 	if (output->status != status)
-		fail_msg("exit %d is not %d\n%s%s", output->status, status, output->out, output->err);
+		fail_msg(
+		    "exit %d is not %d\n%s%s", output->status, status, output->out, output->err);
 }
 
 static cJSON *announcement(struct world *w, const char *id)
@@ -106,7 +111,9 @@ static struct job start(struct world *w, bool with_terminal, const char *const *
 	}
 	return job;
 }
-#define START(w, ...) start(w, false, (const char *const[]){"during", MATCHES, "--because", "deploy 7", __VA_ARGS__, NULL})
+#define START(w, ...)   \
+	start(w, false, \
+	    (const char *const[]){"during", MATCHES, "--because", "deploy 7", __VA_ARGS__, NULL})
 
 /* Its exit status, 128 + signal; fails when it does not end. */
 static int ended(struct world *w, struct job *job)
@@ -127,8 +134,8 @@ static void command__that_exits__hands_its_status_on_and_ends_the_announcement(v
 		const char *script;
 		int status;
 		const char *why;
-	} cases[] = {{"exit 7", 7, "exit 7"}, {"true", 0, "done"}, {"exit 255", 255, "exit 255"}, {"kill -9 $$", 137, "signal 9"},
-	    {"kill -TERM $$", 143, "signal 15"}};
+	} cases[] = {{"exit 7", 7, "exit 7"}, {"true", 0, "done"}, {"exit 255", 255, "exit 255"},
+	    {"kill -9 $$", 137, "signal 9"}, {"kill -TERM $$", 143, "signal 15"}};
 	struct world *w = *state;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -145,7 +152,8 @@ static void command__that_exits__hands_its_status_on_and_ends_the_announcement(v
 static void command__while_it_runs__is_announced(void **state)
 {
 	struct world *w = *state;
-	struct job job = START(w, "--max", "4", "--", "sh", "-c", "echo $HEADSUP_ANNOUNCEMENT > $W/id; while [ ! -e $W/go ]; do sleep 0.05; done");
+	struct job job = START(w, "--max", "4", "--", "sh", "-c",
+	    "echo $HEADSUP_ANNOUNCEMENT > $W/id; while [ ! -e $W/go ]; do sleep 0.05; done");
 
 	world_until(w, strcmp(content(w, "id"), "H1\n") == 0);
 	assert_true(is(w, "H1", "status", "active"));
@@ -161,7 +169,8 @@ static void command__while_it_runs__is_announced(void **state)
 static void command__that_outlives_its_lease__is_kept_announced_by_the_heartbeat(void **state)
 {
 	struct world *w = world_start(&(struct world_options){.clock = true});
-	struct job job = START(w, "--", "sh", "-c", "echo > $W/id; while [ ! -e $W/go ]; do sleep 0.05; done");
+	struct job job =
+	    START(w, "--", "sh", "-c", "echo > $W/id; while [ ! -e $W/go ]; do sleep 0.05; done");
 	char *lease;
 
 	(void)state;
@@ -169,7 +178,8 @@ static void command__that_outlives_its_lease__is_kept_announced_by_the_heartbeat
 	lease = xstrdup(json_text(announcement(w, "H1"), "lease_until"));
 	world_clock_advance(w, 12);
 	assert_string_equal(fires(w, "a"), "expected");
-	world_until(w, !is(w, "H1", "lease_until", lease)); /* the heartbeat is every 5 s of a clock that is not moved */
+	world_until(w, !is(w, "H1", "lease_until",
+			   lease)); /* the heartbeat is every 5 s of a clock that is not moved */
 	world_clock_advance(w, 12);
 	assert_string_equal(fires(w, "b"), "expected");
 	world_write(w, "go", "");
@@ -181,7 +191,8 @@ static void command__that_outlives_its_lease__is_kept_announced_by_the_heartbeat
 static void job__killed_with_kill_9__suppresses_nothing_30_s_later(void **state)
 {
 	struct world *w = world_start(&(struct world_options){.clock = true});
-	struct job job = START(w, "--", "sh", "-c", "echo $$ > $W/id; while [ ! -e $W/go ]; do sleep 0.05; done; echo > $W/gone");
+	struct job job = START(w, "--", "sh", "-c",
+	    "echo $$ > $W/id; while [ ! -e $W/go ]; do sleep 0.05; done; echo > $W/gone");
 
 	(void)state;
 	world_until(w, content(w, "id")[0] != '\0');
@@ -207,7 +218,8 @@ static void signal__to_us__goes_to_the_command(void **state)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct job job = START(w, "--", "sh", "-c",
-		    "trap 'exit 21' TERM; trap 'exit 22' INT; trap 'exit 23' HUP; trap 'exit 24' QUIT; echo > $W/up; while :; do sleep 0.05; done");
+		    "trap 'exit 21' TERM; trap 'exit 22' INT; trap 'exit 23' HUP; trap 'exit 24' "
+		    "QUIT; echo > $W/up; while :; do sleep 0.05; done");
 
 		world_until(w, has_file(w, "up"));
 		kill(job.pid, cases[i].number);
@@ -220,7 +232,7 @@ static void signal__to_us__goes_to_the_command(void **state)
 static void command__started_by_us__has_no_signal_blocked_or_descriptor_more(void **state)
 {
 	struct world *w = *state;
-	struct world_output *ours, *plain;
+	struct world_output *ours;
 	const char *script = "grep -E '^Sig(Blk|Ign)' /proc/self/status; ls /proc/self/fd | wc -l";
 	FILE *pipe;
 	char text[512];
@@ -233,8 +245,7 @@ static void command__started_by_us__has_no_signal_blocked_or_descriptor_more(voi
 	len = fread(text, 1, sizeof(text) - 1, pipe);
 	text[len] = '\0';
 	pclose(pipe);
-	plain = ours;
-	assert_non_null(strstr(plain->out, "SigBlk:\t0000000000000000"));
+	assert_non_null(strstr(ours->out, "SigBlk:\t0000000000000000"));
 	/* The same as without us; popen's shell and ours have the three usual ones and what ls opens. */
 	assert_string_equal(ours->out, text);
 }
@@ -244,7 +255,8 @@ static void ctrl_c__in_a_terminal__reaches_the_command_once(void **state)
 	struct world *w = *state;
 	struct job job = start(w, true,
 	    (const char *const[]){"during", MATCHES, "--because", "x", "--", "sh", "-c",
-		"n=0; trap 'n=$((n+1)); echo > $W/hit' INT; echo > $W/up; i=0; while [ $i -lt 40 ]; do sleep 0.02; "
+		"n=0; trap 'n=$((n+1)); echo > $W/hit' INT; echo > $W/up; i=0; while [ $i -lt 40 "
+		"]; do sleep 0.02; "
 		"[ $n = 0 ] || i=$((i+1)); done; exit $n",
 		NULL});
 
@@ -258,7 +270,8 @@ static void command__in_a_terminal__reads_what_is_typed(void **state)
 {
 	struct world *w = *state;
 	struct job job = start(w, true,
-	    (const char *const[]){"during", MATCHES, "--because", "x", "--", "sh", "-c", "echo > $W/up; read line; [ \"$line\" = yes ]", NULL});
+	    (const char *const[]){"during", MATCHES, "--because", "x", "--", "sh", "-c",
+		"echo > $W/up; read line; [ \"$line\" = yes ]", NULL});
 
 	world_until(w, has_file(w, "up"));
 	assert_int_equal(write(job.terminal, "yes\n", 4), 4);
@@ -268,7 +281,8 @@ static void command__in_a_terminal__reads_what_is_typed(void **state)
 static void arguments__of_the_command__are_not_read_by_a_shell(void **state)
 {
 	struct world *w = *state;
-	struct world_output *output = DURING(w, "--", "printf", "%s|", "a b", "$HOME", "`id`", "; exit 3", "--because", "--");
+	struct world_output *output =
+	    DURING(w, "--", "printf", "%s|", "a b", "$HOME", "`id`", "; exit 3", "--because", "--");
 
 	wants(output, 0);
 	assert_string_equal(output->out, "a b|$HOME|`id`|; exit 3|--because|--|");
@@ -282,8 +296,8 @@ static void arguments__of_the_command__are_not_read_by_a_shell(void **state)
 static void announcement__refused_by_policy__keeps_the_command_from_running(void **state)
 {
 	struct world *w = *state;
-	struct world_output *output =
-	    world_run(w, WORLD_CI, (const char *const[]){"during", "host=*", "--because", "x", "--", "echo", "ran", NULL});
+	struct world_output *output = world_run(w, WORLD_CI,
+	    (const char *const[]){"during", "host=*", "--because", "x", "--", "echo", "ran", NULL});
 
 	wants(output, 3);
 	assert_string_equal(output->out, "");
@@ -295,15 +309,18 @@ static void announcement__refused_by_policy__keeps_the_command_from_running(void
 	wants(output, 0);
 	assert_string_equal(output->out, "ran\n");
 	assert_non_null(strstr(output->err, "UNANNOUNCED"));
-	output = world_run(w, "nobody-token", (const char *const[]){"during", "host=a", "--because", "x", "--", "echo", "ran", NULL});
+	output = world_run(w, "nobody-token",
+	    (const char *const[]){"during", "host=a", "--because", "x", "--", "echo", "ran", NULL});
 	wants(output, 1);
 	assert_string_equal(output->out, "");
 }
 
 static void announcement__that_needs_approval__keeps_the_command_from_running(void **state)
 {
-	const char *const args[] = {"during", "severity=critical", "host=db-1", "--because", "drill", "--", "echo", "ran", NULL};
-	const char *const anyway[] = {"during", "severity=critical", "host=db-1", "--because", "drill", "--anyway", "--", "echo", "ran", NULL};
+	const char *const args[] = {"during", "severity=critical", "host=db-1", "--because",
+	    "drill", "--", "echo", "ran", NULL};
+	const char *const anyway[] = {"during", "severity=critical", "host=db-1", "--because",
+	    "drill", "--anyway", "--", "echo", "ran", NULL};
 	struct world *w = *state;
 	struct world_output *output = world_run(w, WORLD_CI, args);
 
@@ -315,11 +332,40 @@ static void announcement__that_needs_approval__keeps_the_command_from_running(vo
 	assert_string_equal(output->out, "ran\n");
 }
 
+static void waiting_for_approval__that_comes__runs_the_command(void **state)
+{
+	struct world *w = *state;
+	struct job job = start(w, false,
+	    (const char *const[]){"during", "severity=critical", "host=db-1", "--because", "drill",
+		"--wait", "10m", "--", "sh", "-c", "exit 7", NULL});
+
+	world_until(w, strstr(content(w, "job.err"), "waits for") != NULL);
+	world_says(w, "bob", "#security-alerts", "approve H1");
+	assert_int_equal(ended(w, &job), 7);
+	assert_non_null(strstr(content(w, "job.err"), "H1 is approved"));
+	assert_true(is(w, "H1", "over_why", "exit 7"));
+}
+
+static void waiting_for_approval__that_is_denied__does_not_run_it(void **state)
+{
+	struct world *w = *state;
+	struct job job = start(w, false,
+	    (const char *const[]){"during", "severity=critical", "host=db-1", "--because", "drill",
+		"--wait", "10m", "--", "touch", "ran", NULL});
+
+	world_until(w, strstr(content(w, "job.err"), "waits for") != NULL);
+	world_says(w, "bob", "#security-alerts", "deny H1");
+	assert_int_equal(ended(w, &job), 4);
+	assert_non_null(strstr(content(w, "job.err"), "was not run"));
+	assert_int_not_equal(access("ran", F_OK), 0);
+}
+
 static void waiting_for_approval__interrupted__ends_it(void **state)
 {
 	struct world *w = *state;
 	struct job job = start(w, false,
-	    (const char *const[]){"during", "severity=critical", "host=db-1", "--because", "drill", "--wait", "10m", "--", "echo", "ran", NULL});
+	    (const char *const[]){"during", "severity=critical", "host=db-1", "--because", "drill",
+		"--wait", "10m", "--", "echo", "ran", NULL});
 
 	world_until(w, json_text(announcement(w, "H1"), "status") != NULL);
 	world_until(w, strstr(content(w, "job.err"), "waits for") != NULL);
@@ -349,22 +395,28 @@ static void headsup__out_of_reach__does_not_keep_the_command_from_running(void *
 static void headsup__that_ends_it__lets_the_command_run_on(void **state)
 {
 	struct world *w = *state;
-	struct job job = START(w, "--max", "1", "--", "sh", "-c", "echo > $W/up; while [ ! -e $W/go ]; do sleep 0.05; done; exit 5");
+	struct job job = START(w, "--max", "1", "--", "sh", "-c",
+	    "echo > $W/up; while [ ! -e $W/go ]; do sleep 0.05; done; exit 5");
 
 	world_until(w, has_file(w, "up"));
-	assert_int_equal(world_http(w, "POST", "/v1/announcements/H1/end", WORLD_OPS, "{\"note\":\"not me\"}", NULL)->status, 200);
+	assert_int_equal(world_http(w, "POST", "/v1/announcements/H1/end", WORLD_OPS,
+			     "{\"note\":\"not me\"}", NULL)
+			     ->status,
+	    200);
 	world_until(w, strstr(content(w, "job.err"), "is over already") != NULL);
 	assert_string_equal(fires(w, "a"), "open");
 	world_write(w, "go", "");
 	assert_int_equal(ended(w, &job), 5);
 	assert_true(is(w, "H1", "over_why", "not me"));
-	assert_int_equal(world_http(w, "GET", "/v1/announcements/H2", WORLD_OPS, NULL, NULL)->status, 404);
+	assert_int_equal(
+	    world_http(w, "GET", "/v1/announcements/H2", WORLD_OPS, NULL, NULL)->status, 404);
 }
 
 static void lease__that_ran_out_while_headsup_was_away__is_taken_anew(void **state)
 {
 	struct world *w = world_start(&(struct world_options){.clock = true});
-	struct job job = START(w, "--", "sh", "-c", "echo > $W/up; while [ ! -e $W/go ]; do sleep 0.05; done");
+	struct job job =
+	    START(w, "--", "sh", "-c", "echo > $W/up; while [ ! -e $W/go ]; do sleep 0.05; done");
 
 	(void)state;
 	world_until(w, has_file(w, "up"));
@@ -394,6 +446,8 @@ int main(void)
 	    T(arguments__of_the_command__are_not_read_by_a_shell),
 	    T(announcement__refused_by_policy__keeps_the_command_from_running),
 	    T(announcement__that_needs_approval__keeps_the_command_from_running),
+	    T(waiting_for_approval__that_comes__runs_the_command),
+	    T(waiting_for_approval__that_is_denied__does_not_run_it),
 	    T(waiting_for_approval__interrupted__ends_it),
 	    T(headsup__out_of_reach__does_not_keep_the_command_from_running),
 	    T(headsup__that_ends_it__lets_the_command_run_on),

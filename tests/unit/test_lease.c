@@ -9,7 +9,7 @@
 #define OPS "ops-secret-0000000"
 #define CI "ci-secret-00000000"
 
-#define HOURS(n) ((n) * 3600)
+#define HOURS(n) ((n)*3600)
 
 static const char lease_config[] =
     "slack: {app_token: xapp-1-test-000000, bot_token: xoxb-test-000000}\n"
@@ -37,7 +37,8 @@ static int teardown(void **state)
 }
 
 /* POST PATH as TOKEN; the answer's JSON, which the caller deletes. */
-static cJSON *posts(struct desk_world *w, const char *path, const char *token, const char *body, int status)
+static cJSON *posts(
+    struct desk_world *w, const char *path, const char *token, const char *body, int status)
 {
 	char authorization[64];
 	const struct api_param header = {"authorization", authorization};
@@ -59,19 +60,21 @@ static cJSON *posts(struct desk_world *w, const char *path, const char *token, c
 	desk_world_end(w, keep);
 	json = cJSON_Parse(buf_text(&answer.body));
 	if (answer.status != status)
-		fail_msg("%s %s: %d is not %d: %s", path, body, answer.status, status, buf_text(&answer.body));
+		fail_msg("%s %s: %d is not %d: %s", path, body, answer.status, status,
+		    buf_text(&answer.body));
 	api_answer_fini(&answer);
 	return json;
 }
 
-static void posted(struct desk_world *w, const char *path, const char *token, const char *body, int status)
+static void posted(
+    struct desk_world *w, const char *path, const char *token, const char *body, int status)
 {
 	cJSON_Delete(posts(w, path, token, body, status));
 }
 
 /* POST, and what the member NAME of the answer says. */
-static void says(struct desk_world *w, const char *path, const char *token, const char *body, int status, const char *name,
-    const char *value)
+static void says(struct desk_world *w, const char *path, const char *token, const char *body,
+    int status, const char *name, const char *value)
 {
 	cJSON *json = posts(w, path, token, body, status);
 
@@ -82,7 +85,10 @@ static void says(struct desk_world *w, const char *path, const char *token, cons
 
 static void begins(struct desk_world *w)
 {
-	posted(w, "/v1/announcements", CI, "{\"match\":[\"host=web-*\",\"actor=deploy\"],\"because\":\"deploy 7\",\"lease\":\"20s\"}", 201);
+	posted(w, "/v1/announcements", CI,
+	    "{\"match\":[\"host=web-*\",\"actor=deploy\"],\"because\":\"deploy "
+	    "7\",\"lease\":\"20s\"}",
+	    201);
 }
 
 static void ticks(struct desk_world *w)
@@ -240,8 +246,9 @@ static void lease__announced_for_a_person__is_renewed_by_who_may_announce_for_th
 {
 	struct desk_world *w = *state;
 
-	says(w, "/v1/announcements", OPS, "{\"match\":[\"host=web-*\"],\"because\":\"x\",\"lease\":\"20s\",\"author\":\"alice\"}", 201,
-	    "author", "alice");
+	says(w, "/v1/announcements", OPS,
+	    "{\"match\":[\"host=web-*\"],\"because\":\"x\",\"lease\":\"20s\",\"author\":\"alice\"}",
+	    201, "author", "alice");
 	w->desk->now += 10;
 	posted(w, "/v1/announcements/H1/renew", OPS, "{\"lease\":\"20s\"}", 200);
 	posted(w, "/v1/announcements/H1/renew", CI, "{\"lease\":\"20s\"}", 403);
@@ -290,17 +297,21 @@ static void lease__outside_of_its_bounds__is_refused(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char body[128];
 
-		snprintf(body, sizeof(body), "{\"match\":[\"host=web-*\"],\"because\":\"x\",\"lease\":%s}", cases[i].lease);
+		snprintf(body, sizeof(body),
+		    "{\"match\":[\"host=web-*\"],\"because\":\"x\",\"lease\":%s}", cases[i].lease);
 		posted(w, "/v1/announcements", CI, body, cases[i].status);
 		if (strcmp(cases[i].lease, "null") == 0)
 			continue;
 		snprintf(body, sizeof(body), "{\"lease\":%s}", cases[i].lease);
-		posted(w, "/v1/announcements/H1/renew", CI, body, cases[i].status == 201 ? 200 : 400);
+		posted(
+		    w, "/v1/announcements/H1/renew", CI, body, cases[i].status == 201 ? 200 : 400);
 	}
 	posted(w, "/v1/announcements/H1/renew", CI, "{}", 400);
 	posted(w, "/v1/announcements/H99/renew", CI, "{\"lease\":\"20s\"}", 404);
 	posted(w, "/v1/announcements", CI,
-	    "{\"match\":[\"host=web-*\"],\"because\":\"x\",\"lease\":\"20s\",\"from\":\"2026-03-02T13:00:00Z\"}", 400);
+	    "{\"match\":[\"host=web-*\"],\"because\":\"x\",\"lease\":\"20s\",\"from\":\"2026-03-"
+	    "02T13:00:00Z\"}",
+	    400);
 }
 
 static void window__without_a_lease__cannot_be_renewed(void **state)
@@ -330,12 +341,16 @@ static void refusal__by_policy__says_that_it_is_policy(void **state)
 static void match__that_is_a_person__is_written_out(void **state)
 {
 	struct desk_world *w = *state;
-	cJSON *made = posts(w, "/v1/announcements", CI, "{\"match\":[\"host=web-*\",\"@alice\"],\"because\":\"x\"}", 201);
+	cJSON *made = posts(w, "/v1/announcements", CI,
+	    "{\"match\":[\"host=web-*\",\"@alice\"],\"because\":\"x\"}", 201);
 
-	assert_string_equal(cJSON_GetArrayItem(json_get(made, "match"), 1)->valuestring, "actor=alice,aliced");
+	assert_string_equal(
+	    cJSON_GetArrayItem(json_get(made, "match"), 1)->valuestring, "actor=alice,aliced");
 	cJSON_Delete(made);
-	posted(w, "/v1/announcements", CI, "{\"match\":[\"host=web-*\",\"@nobody\"],\"because\":\"x\"}", 400);
-	posted(w, "/v1/announcements", CI, "{\"match\":[\"host=web-*\",\"@bob@example.com\"],\"because\":\"x\"}", 400);
+	posted(w, "/v1/announcements", CI,
+	    "{\"match\":[\"host=web-*\",\"@nobody\"],\"because\":\"x\"}", 400);
+	posted(w, "/v1/announcements", CI,
+	    "{\"match\":[\"host=web-*\",\"@bob@example.com\"],\"because\":\"x\"}", 400);
 	posted(w, "/v1/announcements", CI, "{\"match\":\"@\",\"because\":\"x\"}", 400);
 	posted(w, "/v1/announcements", CI, "{\"match\":\"@alice\",\"because\":\"x\"}", 201);
 }
