@@ -648,7 +648,37 @@ static const struct {
     {"unwrap: [{into: /list}]\nfields: {title: /t, host: ^/h}", "{\"h\":\"hh\",\"list\":[{\"t\":\"x\"}]}", "host", "hh"},
     {"unwrap: [{json: /m}, {json: /m}]\nfields: {title: /t}", "{\"m\":\"{\\\"m\\\":\\\"{\\\\\\\"t\\\\\\\":\\\\\\\"x\\\\\\\"}\\\"}\"}", "title", "x"},
     {"unwrap: [{into: /a, when: {at: /kind, is: wrapped}}]\nfields: {title: /t}", "{\"kind\":\"bare\",\"t\":\"x\",\"a\":{\"t\":\"y\"}}", "title", "x"},
+    {"unwrap: [{each: [/new, /gone]}]\nfields: {title: /t, actor: {text: gone, when: {from: gone}}, host: {text: new, when: {from: [x, new]}}}", "{\"new\":[],\"gone\":[{\"t\":\"x\"}]}", "actor", "gone"},
+    {"unwrap: [{each: [/new, /gone]}]\nfields: {title: /t, actor: {text: gone, when: {from: gone}}, host: {text: new, when: {from: [x, new]}}}", "{\"new\":[],\"gone\":[{\"t\":\"x\"}]}", "host", NULL},
+    {"unwrap: [{into: /a/list}, {into: /b}]\nfields: {title: /t, actor: {text: y, when: {from: list}}}", "{\"a\":{\"list\":[{\"b\":{\"t\":\"x\"}}]}}", "actor", "y"},
+    {"unwrap: [{json: /m, as: in}]\nfields: {title: /in/t, host: /h}", "{\"h\":\"hh\",\"m\":\"{\\\"t\\\":\\\"x\\\"}\"}", "title", "x"},
+    {"unwrap: [{json: /m, as: in}]\nfields: {title: /in/t, host: /h}", "{\"h\":\"hh\",\"m\":\"{\\\"t\\\":\\\"x\\\"}\"}", "host", "hh"},
+    {"unwrap: [{json: /m, as: in}]\nfields: {title: /in, host: /m}", "{\"in\":\"own\",\"m\":\"no json\"}", "title", "own"},
+    {"unwrap: [{json: /m, base64: true}]\nfields: {title: /t}", "{\"m\":\"eyJ0IjoieCJ9\"}", "title", "x"},
+    {"unwrap: [{json: /m, base64: true}]\nfields: {title: /m}", "{\"m\":\"e!J0\"}", "title", "e!J0"},
+    {"read_as: [{format: falco, when: /rule}]\nfields: {title: {text: mine}}", "{\"rule\":\"r\",\"priority\":\"Error\"}", "severity", "high"},
+    {"read_as: [{format: falco, into: /d, when: /d}]\nfields: {title: {text: mine}}", "{\"d\":{\"rule\":\"r\"}}", "title", "r"},
+    {"read_as: [{format: falco, into: /d, when: /d}]\nfields: {title: {text: mine}}", "{\"d\":\"no object\"}", "title", "mine"},
+    {"form: true\nfields: {title: /a, host: /b}", "a=x+y%21&b=web%2D1", "title", "x y!"},
+    {"form: true\nfields: {title: /a, host: /b}", "a=x+y%21&b=web%2D1\n", "host", "web-1"},
+    {"form: true\nfields: {title: /a}", "a=%00%ff%41%zz", "title", "\xEF\xBF\xBD\xEF\xBF\xBD" "A%zz"},
+    /* names with dots */
+    {"fields: {title: /a.b.c}", "{\"a.b.c\":\"flat\",\"a\":{\"b\":{\"c\":\"deep\"}}}", "title", "flat"},
+    {"fields: {title: /a.b.c}", "{\"a\":{\"b\":{\"c\":\"deep\"}}}", "title", "deep"},
+    {"fields: {title: /a.b.c}", "{\"a.b\":{\"c\":\"half\"}}", "title", "half"},
+    {"fields: {title: /a.b.c}", "{\"a\":{\"b.c\":\"half\"}}", "title", "half"},
+    {"fields: {title: [/a.b, /z]}", "{\"a\":\"b\",\"z\":\"z\"}", "title", "z"},
     /* what is done to a text */
+    {"fields: {title: {name_of: /process_*}}", "{\"node\":1,\"process_exec\":{}}", "title", "process_exec"},
+    {"fields: {title: {at: /l/*/n, join: \"+\"}}", "{\"l\":[{\"n\":\"a\"},{\"n\":\"b\"},{\"n\":\"a\"},{}]}", "title", "a+b"},
+    {"fields: {title: {at: [/none, /l], join: \"+\"}}", "{\"l\":[\"a\",1]}", "title", "a+1"},
+    {"fields: {title: {at: /a, strip: ['%%%', '@[a-z-]+']}}", "{\"a\":\"%%%x @one y @two-z%%%\"}", "title", "x  y "},
+    {"fields: {title: {at: /a, strip: 'x*'}}", "{\"a\":\"xxay\"}", "title", "ay"},
+    {"fields: {title: {at: /a, decode: html}}", "{\"a\":\"&#39;&#x41;&#233;&#0;&#xD800;&bogus;&\"}", "title", "'A\xC3\xA9&#0;&#xD800;&bogus;&"},
+    {"fields: {title: {at: /a, decode: slack}}", "{\"a\":\"<https://x|y> <https://z> <!here> <@U1|bob> <#C1|gen> 1 < 2 > &lt;b&gt; <!date^1^{d}|noon>\"}", "title", "y https://z @here @bob #gen 1 < 2 > <b> noon"},
+    {"fields: {title: [[/a, /b], /c]}", "{\"b\":\"y\"}", "title", "y"},
+    {"fields: {title: /t, severity: {at: /s, map: usual}}", "{\"t\":\"t\",\"s\":\"Emerg\"}", "severity", "critical"},
+    {"fields: {title: /t, severity: {at: /s, map: usual}}", "{\"t\":\"t\",\"s\":\"P4\"}", "severity", "low"},
     {"fields: {title: {at: /a, match: '([^/]+)$'}}", "{\"a\":\"arn:aws:sts::1:assumed-role/Admin/eve\"}", "title", "eve"},
     {"fields: {title: [{at: /a, match: '^x(.)'}, /b]}", "{\"a\":\"yz\",\"b\":\"q\"}", "title", "q"},
     {"fields: {title: {at: /a, strip: '^\\[[^]]*\\] '}}", "{\"a\":\"[Triggered] cpu\"}", "title", "cpu"},
@@ -680,6 +710,8 @@ static const struct {
     {"fields: {title: /t, actor: [/a, /b]}", "{\"t\":\"t\",\"a\":\"Unknown\",\"b\":\"eve\"}", "actor", "eve"},
     {"fields: {title: /t, actor: [/a, /b]}", "{\"t\":\"t\",\"a\":\"-\",\"b\":null}", "actor", NULL},
     {"absent: [nobody]\nfields: {title: /t, actor: /a}", "{\"t\":\"t\",\"a\":\"nobody\"}", "actor", NULL},
+    {"absent_matches: '^\\$[A-Z]+$'\nfields: {title: [/t, /u], actor: /a}", "{\"t\":\"$TITLE\",\"u\":\"$5 lost\",\"a\":\"$USER\"}", "title", "$5 lost"},
+    {"absent_matches: '^\\$[A-Z]+$'\nfields: {title: [/t, /u], actor: /a}", "{\"t\":\"$TITLE\",\"u\":\"$5 lost\",\"a\":\"$USER\"}", "actor", NULL},
     {"fields: {title: /t}", "{\"t\":\"unknown\"}", "title", "unknown"},
     {"fields: {title: /t, rule: /r}", "{\"r\":\"rr\"}", "title", "rr"},
     {"fields: {title: /t, ip: [/a, /b]}", "{\"t\":\"t\",\"a\":\"AWS Internal\",\"b\":\"::1\"}", "ip", "::1"},
@@ -825,6 +857,111 @@ static void rest__of_members__becomes_labels(void **state)
 	reader_fini(&r);
 }
 
+static void read_request(struct reader *r, const char *yaml, const char *body,
+    const struct format_header *headers, size_t header_count)
+{
+	struct format_input input = {.body = body,
+	    .len = strlen(body),
+	    .source = "here",
+	    .now = NOW,
+	    .headers = headers,
+	    .header_count = header_count};
+
+	read_by(r, yaml, "{\"title\":\"t\"}");
+	assert_true(r->ok);
+	format_result_fini(&r->result);
+	r->ok = format_read_input(r->format, &input, &r->result, &r->err);
+}
+
+static void headers__that_say_what_is_sent__are_read_and_credentials_are_not(void **state)
+{
+	static const char yaml[] =
+	    "fields:\n  title: [\"@/x-event\", {text: t}]\n  host: {text: \"{@/X-Host|none}\"}\n"
+	    "labels:\n  - {members: \"@\"}\n";
+	static const struct format_header headers[] = {{"X-Event", "alert"}, {"x-host", "web"},
+	    {"Authorization", "Bearer s3cret"}, {"Cookie", "s3cret"}, {"X-Webhook-Token", "s3cret"},
+	    {"x-hub-signature-256", "s3cret"}, {"X-Api-Key", "s3cret"}, {"X-Broken", "a\xff"}};
+	struct reader r;
+	const struct alert *a;
+
+	(void)state;
+	read_request(&r, yaml, "{}", headers, 8);
+	a = only(&r);
+	assert_string_equal(a->title, "alert");
+	assert_string_equal(a->host, "web");
+	assert_int_equal(a->label_count, 3);
+	assert_string_equal(alert_label(a, "x-broken"), "a\xEF\xBF\xBD");
+	reader_fini(&r);
+
+	read_request(&r, yaml, "{}", NULL, 0);
+	assert_string_equal(only(&r)->title, "t");
+	assert_null(only(&r)->host);
+	reader_fini(&r);
+}
+
+static void wrap__by_a_header__makes_the_body_a_member(void **state)
+{
+	static const char yaml[] =
+	    "wrap: {when: \"@/ce-id\", as: data, headers: ce-}\nfields: {title: [/data/t, /data, /t], rule: /id}\n";
+	static const struct format_header headers[] = {{"CE-Id", "a%20b%"}, {"ce-", "x"}};
+	static const struct {
+		const char *body, *title;
+	} cases[] = {{"{\"t\":\"x\"}", "x"}, {"plain", "plain"}, {"\"text\"", "text"}, {"17", "17"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct reader r;
+
+		read_request(&r, yaml, cases[i].body, headers, 2);
+		assert_string_equal(only(&r)->title, cases[i].title);
+		assert_string_equal(only(&r)->rule, "a b%");
+		assert_string_equal(only(&r)->body, cases[i].body);
+		reader_fini(&r);
+	}
+}
+
+static void secrets__wherever_they_stand__are_neither_kept_nor_shown(void **state)
+{
+	static const char yaml[] = "secrets: [/key, /list/*/key, \"/kv/[k=pw]/v\", /gone]\n"
+				   "fields: {title: {text: t}}\nlabels: [{rest: true}]\n";
+	static const struct {
+		const char *body, *kept;
+	} cases[] = {
+	    {"{ \"a\": 1 }", "{ \"a\": 1 }"},
+	    {"{\"key\":\"s\",\"a\":1,\"key\":\"s2\"}", "{\"a\":1}"},
+	    {"{\"list\":[{\"key\":\"s\",\"b\":1},{\"key\":{\"c\":2}}]}", "{\"list\":[{\"b\":1},{}]}"},
+	    {"{\"kv\":[{\"k\":\"a\",\"v\":1},{\"k\":\"pw\",\"v\":\"s\"}]}",
+		"{\"kv\":[{\"k\":\"a\",\"v\":1},{\"k\":\"pw\"}]}"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct reader r;
+
+		read_by(&r, yaml, cases[i].body);
+		assert_string_equal(only(&r)->body, cases[i].kept);
+		assert_null(alert_label(only(&r), "key"));
+		reader_fini(&r);
+	}
+}
+
+static void list__inside_a_layer__is_read_by_a_format_for_each_item(void **state)
+{
+	struct reader r;
+
+	(void)state;
+	read_with(&r, "sns",
+	    "{\"Type\":\"Notification\",\"Message\":\"[{\\\"rule\\\":\\\"a\\\",\\\"output\\\":\\\"o\\\"},5,{\\\"eventName\\\":\\\"e\\\","
+	    "\\\"userIdentity\\\":{}}]\"}");
+	assert_true(r.ok);
+	assert_true(r.result.is_many);
+	assert_int_equal(r.result.count, 3);
+	assert_string_equal(r.result.items[0].alert->rule, "a");
+	assert_null(r.result.items[1].alert);
+	assert_string_equal(r.result.items[2].alert->rule, "e");
+	reader_fini(&r);
+}
+
 /* ---- mistakes in formats -------------------------------------------------------------------------------- */
 
 static void format__with_a_mistake__says_where(void **state)
@@ -855,6 +992,17 @@ static void format__with_a_mistake__says_where(void **state)
 		":1:11: a layer has no \"inot\"; did you mean into?"},
 	    {"unwrap: [{into: /a, json: /b}]\nfields: {title: /t}\n",
 		":1:10: a layer is {into: POINTER}, {each: POINTERS} or {json: POINTER}"},
+	    {"unwrap: [{into: /a, as: b}]\nfields: {title: /t}\n",
+		":1:10: as and base64 belong to {json: POINTER}"},
+	    {"wrap: {as: x}\nfields: {title: /t}\n", ":1:7: wrap lacks when"},
+	    {"read_as: [{format: falko, when: /a}]\nfields: {title: /t}\n",
+		":1:20: no format falko is built in"},
+	    {"absent_matches: \"(\"\nfields: {title: /t}\n", ":1:17: no regular expression"},
+	    {"secrets: [token]\nfields: {title: /t}\n", ":1:11: this is a JSON Pointer"},
+	    {"fields: {title: {at: /t, map: usual}}\n", ":1:31: map is a map"},
+	    {"fields: {title: /t, severity: {at: /s, map: usuel}}\n",
+		":1:45: map is a map: {Emergency: critical, …}; \"*\" is everything else; or usual"},
+	    {"fields: {title: {at: /t, decode: rot13}}\n", ":1:34: "},
 	    {"ignore: [{is: x}]\nfields: {title: /t}\n", ":1:10: a condition lacks at"},
 	    {"labels: [{name: x}]\nfields: {title: /t}\n",
 		":1:10: a label with a name lacks its value"},
@@ -921,7 +1069,7 @@ static void formats__that_come_with_headsup__all_compile(void **state)
 		assert_string_equal(format_name(format), *name);
 		format_free(format);
 	}
-	assert_true(count >= 4);
+	assert_true(count >= 28);
 }
 
 /* ---- hostile bodies ------------------------------------------------------------------------------------- */
@@ -934,11 +1082,11 @@ static void body__of_hostile_shape__neither_crashes_nor_grows(void **state)
 	    "{\"rule\":\"r\",\"tags\":{\"a\":1},\"output_fields\":{\"\":\"x\",\"user.name\":[]}}",
 	    "{\"alerts\":{\"alerts\":[]},\"title\":1e999}", "[[[[[]]]]]",
 	    "{\"detail\":[],\"title\":\"x\"}", "{\"Message\":\"[\",\"title\":\"x\"}"};
-	static const char *const names[] = {"falco", "threatstack", "guardduty", "headsup"};
+	const char *const *names = format_names();
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
-		for (size_t k = 0; k < 4; k++) {
+		for (size_t k = 0; names[k] != NULL; k++) {
 			struct reader r;
 
 			read_with(&r, names[k], bodies[i]);
@@ -996,6 +1144,10 @@ int main(void)
 	    cmocka_unit_test(status__by_map_or_date__resolves),
 	    cmocka_unit_test(dedup__by_a_set_of_labels__does_not_depend_on_their_order),
 	    cmocka_unit_test(rest__of_members__becomes_labels),
+	    cmocka_unit_test(headers__that_say_what_is_sent__are_read_and_credentials_are_not),
+	    cmocka_unit_test(wrap__by_a_header__makes_the_body_a_member),
+	    cmocka_unit_test(secrets__wherever_they_stand__are_neither_kept_nor_shown),
+	    cmocka_unit_test(list__inside_a_layer__is_read_by_a_format_for_each_item),
 	    cmocka_unit_test(format__with_a_mistake__says_where),
 	    cmocka_unit_test(format__that_is_not_there__names_the_nearest),
 	    cmocka_unit_test(formats__that_come_with_headsup__all_compile),
