@@ -94,7 +94,6 @@ static void holds(struct during *during, const cJSON *announcement)
 
 static void is_away(struct during *during, const struct client_answer *answer)
 {
-	during->next_at = steady_ms() + BEAT_MS;
 	if (during->is_away)
 		return;
 	during->is_away = true;
@@ -128,7 +127,6 @@ static void on_renewed(struct during *during, const struct client_answer *answer
 			shell_note("%s is approved", during->id);
 		during->is_pending = is_status(answer->json, "pending");
 		during->is_away = false;
-		during->next_at = steady_ms() + BEAT_MS;
 	} else if (answer->is_out_of_reach) {
 		is_away(during, answer);
 	} else if (strcmp(why, "lease") == 0) {
@@ -173,6 +171,16 @@ static void begin_renewing(struct during *during)
 	cJSON_Delete(body);
 }
 
+/* The next is counted from the beginning of this one, however long its answer takes: three fit into a lease. */
+static void begin(struct during *during, int64_t now)
+{
+	during->next_at = now + BEAT_MS;
+	if (during->holding == HOLDS_LEASE)
+		begin_renewing(during);
+	else
+		begin_announcing(during);
+}
+
 /* Asks, or renews, where it is time to, and hears what was answered. Waits for signals and answers for at most UNTIL (steady ms). */
 static void beat(struct during *during, int64_t until)
 {
@@ -184,10 +192,8 @@ static void beat(struct during *during, int64_t until)
 	if (!client_is_busy(client) && during->holding != HOLDS_NO_MORE) {
 		if (now < during->next_at)
 			wake = during->next_at < until ? during->next_at : until;
-		else if (during->holding == HOLDS_LEASE)
-			begin_renewing(during);
 		else
-			begin_announcing(during);
+			begin(during, now);
 	}
 	was_busy = client_is_busy(client);
 	client_wait(client, during->signals, wake > now ? wake - now : 0);

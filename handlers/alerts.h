@@ -12,6 +12,9 @@
  */
 bool intake(struct desk *desk, struct alert *alert, struct error *err);
 
+/* Ends the alerts that their sources stopped reporting (alert->ends_at); called about once a second. */
+bool alerts_tick(struct desk *desk, struct error *err);
+
 /* A change of state by a person or a tool. ALERT is read, changed, stored, and told; *NOW is the alert after (or as it is, on
  * ERROR_CONFLICT); the caller frees. NOTE and TO may be NULL. VERB: ack resolve escalate note unack reopen assign. */
 bool alert_act(struct desk *desk, const struct actor *actor, int64_t id, const char *verb, const char *note, const char *to,
@@ -28,6 +31,11 @@ void alert_set_mark(struct alert *alert, const char *mark);
 /* "already acked by @alice 2 min ago" in mrkdwn: why VERB no longer applies. */
 void alert_state_sentence(const struct desk *desk, const struct alert *alert, struct buf *out);
 
+/*
+ * Gives ALERT (initialised) what the positive ones of MATCHES ask for, in the place of what it has: an alert such as they describe. What
+ * a regular expression wants cannot be guessed.
+ */
+void alert_imagine(const struct matches *matches, struct alert *alert);
 /* Which routes take it; fills alert->route, channel, page_key. */
 void alert_route(const struct desk *desk, struct alert *alert);
 /* Does a page leave for it by its route, at its severity? */

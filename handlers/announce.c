@@ -9,6 +9,7 @@
 #include "config/base/memory.h"
 #include "config/base/text.h"
 #include "config/base/when.h"
+#include "handlers/alerts.h"
 #include "handlers/announcements_internal.h"
 #include "handlers/claim.h"
 #include "handlers/people.h"
@@ -332,35 +333,6 @@ static bool make_plan(const struct desk *desk, struct plan *plan, struct error *
 
 /* ---- announcing ------------------------------------------------------------------------------------------- */
 
-/* An alert such as MATCHES describe, as far as they say what something is. */
-static void imagine(const struct matches *matches, struct alert *alert)
-{
-	enum severity severity;
-
-	alert_init(alert);
-	for (size_t i = 0; i < matches->count; i++) {
-		const struct match *match = matches->list[i];
-		struct buf text;
-
-		if (match->op != MATCH_EQUAL || match->value_count == 0)
-			continue;
-		buf_init(&text, MATCH_TEXT_MAX);
-		for (const char *c = match->values[0].text; *c != '\0'; c++) {
-			if (*c != '*' && *c != '?')
-				buf_putc(&text, *c);
-		}
-		if (match->field == NULL)
-			alert_add_label(alert, match->name, buf_text(&text));
-		else if (match->field->kind == FIELD_SEVERITY &&
-			 severity_parse(buf_text(&text), &severity))
-			alert->severity = severity;
-		else if (match->field->kind == FIELD_TEXT || match->field->kind == FIELD_HOST ||
-			 match->field->kind == FIELD_IP)
-			alert_set_text(alert, match->field, buf_text(&text));
-		buf_fini(&text);
-	}
-}
-
 /* The channel of the route that the matches would take, else the last route's. */
 static const char *find_channel(const struct desk *desk, const struct matches *matches)
 {
@@ -369,7 +341,8 @@ static const char *find_channel(const struct desk *desk, const struct matches *m
 	    config->route_count > 0 ? config->routes[config->route_count - 1].channel : NULL;
 	struct alert alert;
 
-	imagine(matches, &alert);
+	alert_init(&alert);
+	alert_imagine(matches, &alert);
 	for (size_t i = 0; i < config->route_count; i++) {
 		if (matches_hold(&config->routes[i].matches, &alert)) {
 			channel = config->routes[i].channel;

@@ -16,56 +16,6 @@
 #define KEY_SIZE 33 /* of what makes its dedup key unlike any other: 32 hex digits */
 #define SHOWN 100   /* bytes of a name in a refusal */
 
-/* A text that fits VALUE: its stars stand for nothing, its question marks for an x. The caller frees. */
-static char *fitting(const struct match_value *value)
-{
-	struct buf text;
-	char *taken;
-
-	buf_init(&text, MATCH_TEXT_MAX);
-	for (const char *c = value->text; *c != '\0'; c++) {
-		if (*c != '*' || !value->is_glob)
-			buf_putc(&text, *c == '?' && value->is_glob ? 'x' : *c);
-	}
-	taken = buf_ok(&text) ? buf_take(&text) : xstrdup("");
-	buf_fini(&text);
-	return taken;
-}
-
-static void set_label(struct alert *alert, const char *name, const char *value)
-{
-	for (size_t i = 0; i < alert->label_count; i++) {
-		if (strcmp(alert->labels[i].name, name) != 0)
-			continue;
-		replace_text(&alert->labels[i].value, value);
-		return;
-	}
-	alert_add_label(alert, name, value);
-}
-
-/* Gives ALERT what the positive ones of MATCHES ask for; what a regular expression wants cannot be guessed. */
-static void imagine(const struct matches *matches, struct alert *alert)
-{
-	enum severity severity;
-
-	for (size_t i = 0; i < matches->count; i++) {
-		const struct match *match = matches->list[i];
-		char *text;
-
-		if (match->op != MATCH_EQUAL || match->value_count == 0)
-			continue;
-		text = fitting(&match->values[0]);
-		if (match->field == NULL)
-			set_label(alert, match->name, text);
-		else if (match->field->kind == FIELD_SEVERITY && severity_parse(text, &severity))
-			alert->severity = severity;
-		else if (match->field->kind == FIELD_TEXT || match->field->kind == FIELD_HOST ||
-			 match->field->kind == FIELD_IP)
-			alert_set_text(alert, match->field, text);
-		free(text);
-	}
-}
-
 /* ALERT as ROUTE (NULL: none in particular) and WITH want it, marked as the test that it is. */
 static void make(const struct call *call, const struct route_config *route,
     const struct matches *with, struct alert *alert)
@@ -78,12 +28,12 @@ static void make(const struct call *call, const struct route_config *route,
 	alert->rule = xstrdup(RULE);
 	alert->title = xasprintf("a test alert, sent by %s", call->caller.actor.who);
 	if (route != NULL)
-		imagine(&route->matches, alert);
-	imagine(with, alert);
+		alert_imagine(&route->matches, alert);
+	alert_imagine(with, alert);
 	title = xasprintf(PREFIX "%s", alert->title != NULL ? alert->title : "");
 	alert_set_text(alert, field_find("title"), title);
 	replace_text(&alert->description, DESCRIPTION);
-	set_label(alert, LABEL, "true");
+	alert_add_label(alert, LABEL, "true");
 	random_hex(key, sizeof(key));
 	free(alert->dedup_key);
 	alert->dedup_key = xasprintf(RULE "-%s", key);
