@@ -495,6 +495,16 @@ static cJSON *read_answer(struct slack *slack, const char *method, const struct 
 	return NULL;
 }
 
+/* For links into it. */
+static void put_workspace(struct slack *slack, const char *url)
+{
+	const size_t size = sizeof(slack->self.url);
+
+	if (url == NULL || strnlen(url, size) == size)
+		url = "";
+	snprintf(slack->self.url, size, "%s", url);
+}
+
 static void on_proved(void *ctx, const struct web_answer *answer)
 {
 	struct slack *slack = ctx;
@@ -521,6 +531,7 @@ static void on_proved(void *ctx, const struct web_answer *answer)
 	snprintf(slack->self.user_id, sizeof(slack->self.user_id), "%s", user != NULL ? user : "");
 	snprintf(slack->self.bot_id, sizeof(slack->self.bot_id), "%s", bot != NULL ? bot : "");
 	snprintf(slack->self.team_id, sizeof(slack->self.team_id), "%s", team != NULL ? team : "");
+	put_workspace(slack, json_text(json, "url"));
 	cJSON_Delete(json);
 	slack->is_proved = true;
 	log_info("slack knows us user=%s bot=%s team=%s", slack->self.user_id, slack->self.bot_id, slack->self.team_id);

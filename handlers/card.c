@@ -137,6 +137,11 @@ void card_title(const struct alert *alert, bool has_emoji, size_t units, struct 
 	put_title(alert, has_emoji, units, out, buf_put_plain);
 }
 
+void card_put_title(const struct alert *alert, size_t units, struct buf *out)
+{
+	put_title(alert, true, units, out, buf_put_mrkdwn);
+}
+
 /* Puts what there is of TEXTS, as code, with blanks between. */
 static void put_codes(struct buf *out, const char *const *texts, size_t count, size_t units)
 {

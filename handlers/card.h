@@ -46,5 +46,7 @@ void card_put_answer(const char *text, bool is_plain, cJSON *body);
 void card_put_buttons(const char *text, const cJSON *buttons, cJSON *body);
 /* ":red_circle: CRITICAL · sshd: key added for root · web-3", within UNITS; nothing escaped. */
 void card_title(const struct alert *alert, bool has_emoji, size_t units, struct buf *out);
+/* The same as mrkdwn, with its emoji. */
+void card_put_title(const struct alert *alert, size_t units, struct buf *out);
 
 #endif

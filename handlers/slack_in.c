@@ -13,7 +13,9 @@
 #include "handlers/announcements.h"
 #include "handlers/card.h"
 #include "handlers/commands.h"
+#include "handlers/form.h"
 #include "handlers/grammar.h"
+#include "handlers/home.h"
 #include "handlers/later.h"
 #include "handlers/slack_text.h"
 #include "handlers/words.h"
@@ -24,6 +26,7 @@
 #define ACTIONS_MAX 5          /* presses in one payload; it is one as a rule */
 #define ANSWER_BYTES_MAX 65536
 #define EXTEND_S 1800          /* the button +30 min */
+#define HOME_METADATA_MAX 3000 /* bytes of what our home carries with it */
 
 /* ---- looking at what came ---------------------------------------------------------------------------------- */
 
@@ -120,6 +123,27 @@ cJSON *slack_in_ephemeral(const char *text)
 	return message;
 }
 
+/* The form, for a command without words. What stands in its way is the answer. */
+static bool open_form(struct desk *desk, const struct form_call *call, struct buf *said, struct error *err)
+{
+	struct error why = {0};
+
+	if (form_open(desk, call, &why))
+		return true;
+	if (why.kind == ERROR_IO || why.kind == ERROR_NEWER) {
+		if (err != NULL)
+			*err = why;
+		return false;
+	}
+	buf_put_mrkdwn(said, why.text[0] != '\0' ? why.text : "that cannot be done now", sizeof(why.text));
+	return true;
+}
+
+static bool is_blank(const char *text)
+{
+	return text == NULL || text[strspn(text, " \t\r\n")] == '\0';
+}
+
 static bool on_slash_command(struct desk *desk, const cJSON *payload, cJSON **answer, struct error *err)
 {
 	const char *user = get_id(payload, "user_id"), *channel = get_id(payload, "channel_id");
@@ -141,7 +165,15 @@ static bool on_slash_command(struct desk *desk, const cJSON *payload, cJSON **an
 	if (again)
 		return true;
 	buf_init(&said, ANSWER_BYTES_MAX);
-	ok = run(desk, &asked, text != NULL ? text : "", &said, err);
+	if (is_blank(text)) {
+		const struct form_call call = {
+		    .actor = asked.actor, .trigger_id = trigger, .channel = channel, .response_url = asked.response_url};
+
+		desk->counts.commands++;
+		ok = open_form(desk, &call, &said, err);
+	} else {
+		ok = run(desk, &asked, text, &said, err);
+	}
 	if (ok && said.len > 0)
 		*answer = slack_in_ephemeral(buf_text(&said));
 	buf_fini(&said);
@@ -241,6 +273,20 @@ static bool is_direct_message(const cJSON *event)
 	return type != NULL ? strcmp(type, "im") == 0 : channel != NULL && channel[0] == 'D';
 }
 
+/* EVENT says that somebody looks at our home. */
+static bool on_home(struct desk *desk, const struct slack_self *self, const cJSON *payload, const cJSON *event, struct error *err)
+{
+	const char *user = get_id(event, "user"), *tab = json_text(event, "tab");
+	bool again;
+
+	if (!slack_is_user(user) || (tab != NULL && strcmp(tab, "home") != 0) ||
+	    is_outsider(self, payload, get_id(event, "user_team")))
+		return true;
+	if (!seen(desk, "event", get_id(payload, "event_id"), NULL, &again, err))
+		return false;
+	return again || say_home(desk, user, get_id(event, "channel"), self->url[0] != '\0' ? self->url : NULL, err);
+}
+
 static bool on_event(struct desk *desk, const struct slack_self *self, const cJSON *payload, struct error *err)
 {
 	const cJSON *event = json_get(payload, "event");
@@ -249,6 +295,8 @@ static bool on_event(struct desk *desk, const struct slack_self *self, const cJS
 
 	if (!cJSON_IsObject(event) && is_text(payload, "type", "message"))
 		event = payload; /* RTM knows no envelope */
+	if (is_text(event, "type", "app_home_opened"))
+		return on_home(desk, self, payload, event, err);
 	text = json_text(event, "text");
 	if (text == NULL || !is_typed(self, event) || is_outsider(self, payload, get_id(event, "user_team")))
 		return true;
@@ -270,7 +318,9 @@ static bool on_event(struct desk *desk, const struct slack_self *self, const cJS
 
 struct press {
 	struct actor actor;
-	const char *response_url, *channel, *thread_ts;
+	const char *response_url, *channel, *thread_ts, *trigger_id;
+	const char *workspace; /* of our home: its URL */
+	bool is_home;          /* pressed there: CHANNEL is their direct messages with us */
 	int64_t id;          /* of the value: A1042:7 */
 	const char *what;    /* what was chosen under …; "" for a button */
 };
@@ -296,6 +346,8 @@ static bool parse_value(const char *value, char letter, struct press *press)
 
 static bool say_to_presser(struct desk *desk, const struct press *press, const char *mrkdwn, struct error *err)
 {
+	if (press->is_home)
+		return say_reply(desk, press->channel != NULL ? press->channel : press->actor.who, NULL, mrkdwn, err);
 	return say_to_person(
 	    desk, press->response_url, press->channel, press->actor.who, press->thread_ts, mrkdwn, err);
 }
@@ -476,9 +528,29 @@ static bool press_real(struct desk *desk, const struct press *press, struct erro
 	return ok;
 }
 
+/* "That was me" of an alert, or the button at home: the form. */
+static bool press_form(struct desk *desk, const struct press *press, struct error *err)
+{
+	const struct form_call call = {.actor = press->actor,
+	    .trigger_id = press->trigger_id,
+	    .channel = press->channel,
+	    .response_url = press->response_url,
+	    .thread_ts = press->thread_ts,
+	    .alert = press->id};
+	struct buf said;
+	bool ok;
+
+	buf_init(&said, ANSWER_BYTES_MAX);
+	ok = open_form(desk, &call, &said, err);
+	if (ok && said.len > 0)
+		ok = say_to_presser(desk, press, buf_text(&said), err);
+	buf_fini(&said);
+	return ok;
+}
+
 static const struct button {
 	const char *action;
-	char letter; /* of the id in its value */
+	char letter; /* of the id in its value; 0: it is about nothing */
 	bool (*press)(struct desk *desk, const struct press *press, struct error *err);
 } buttons[] = {
     {ACTION_ACK, 'A', press_ack},
@@ -491,6 +563,8 @@ static const struct button {
     {ACTION_APPROVE, 'H', press_approve},
     {ACTION_DENY, 'H', press_deny},
     {ACTION_REAL, 'A', press_real},
+    {ACTION_CLAIM, 'A', press_form},
+    {ACTION_ANNOUNCE, 0, press_form},
 };
 
 static const struct button *button_find(const cJSON *action)
@@ -527,7 +601,9 @@ static bool on_action(struct desk *desk, const cJSON *payload, const cJSON *acti
 	const char *trigger = json_text(payload, "trigger_id"), *at = get_ts(action, "action_ts");
 	bool again;
 
-	if (button == NULL || (value != NULL ? !parse_value(value, button->letter, press) :
+	if (button != NULL && button->letter == 0)
+		press->id = 0;
+	else if (button == NULL || (value != NULL ? !parse_value(value, button->letter, press) :
 						   !find_subject(desk, payload, button->letter, press)))
 		return true;
 	/* One trigger is one press; where there is none, a moment is. */
@@ -536,10 +612,57 @@ static bool on_action(struct desk *desk, const cJSON *payload, const cJSON *acti
 	if (again)
 		return true;
 	desk->counts.presses++;
-	return button->press(desk, press, err);
+	return button->press(desk, press, err) &&
+	       (!press->is_home || say_home(desk, press->actor.who, press->channel, press->workspace, err));
 }
 
-static bool on_interaction(struct desk *desk, const struct slack_self *self, const cJSON *payload, struct error *err)
+/* Our home keeps where they are answered; what came back is looked at as all that comes. The caller frees. */
+static cJSON *read_home(const cJSON *payload, struct press *press)
+{
+	const cJSON *view = json_get(payload, "view");
+	const char *text = json_text(view, "private_metadata");
+	const size_t len = text != NULL ? strnlen(text, HOME_METADATA_MAX + 1) : 0;
+	cJSON *metadata;
+
+	press->is_home = is_text(view, "type", "home");
+	if (!press->is_home || len > HOME_METADATA_MAX)
+		return NULL;
+	metadata = json_parse(text != NULL ? text : "", len, NULL);
+	press->channel = get_id(metadata, "channel");
+	if (!slack_is_channel_id(press->channel))
+		press->channel = NULL;
+	press->workspace = json_text(metadata, "workspace");
+	return metadata;
+}
+
+static bool on_shortcut(struct desk *desk, const cJSON *payload, struct error *err)
+{
+	struct press press = {
+	    .actor = {.who = get_id_within(payload, "user"), .via = "slack"},
+	    .trigger_id = json_text(payload, "trigger_id"),
+	    .is_home = true, /* there is no channel to answer in */
+	};
+	bool again;
+
+	if (!is_text(payload, "callback_id", FORM_ANNOUNCE))
+		return true;
+	if (!seen(desk, "shortcut", press.trigger_id, NULL, &again, err))
+		return false;
+	if (again)
+		return true;
+	desk->counts.presses++;
+	return press_form(desk, &press, err);
+}
+
+static bool on_submission(struct desk *desk, const cJSON *payload, cJSON **answer, struct error *err)
+{
+	const struct actor actor = {.who = get_id_within(payload, "user"), .via = "slack"};
+	const cJSON *view = json_get(payload, "view");
+
+	return !form_is_ours(view) || form_submit(desk, &actor, view, json_text(payload, "trigger_id"), answer, err);
+}
+
+static bool on_presses(struct desk *desk, const cJSON *payload, struct error *err)
 {
 	const cJSON *container = json_get(payload, "container"), *actions = json_get(payload, "actions");
 	const cJSON *message = json_get(payload, "message"), *action;
@@ -550,20 +673,34 @@ static bool on_interaction(struct desk *desk, const struct slack_self *self, con
 	    .channel = channel != NULL ? channel : get_id(container, "channel_id"),
 	    .thread_ts = get_ts(container, "thread_ts"),
 	};
+	cJSON *home = read_home(payload, &press);
 	size_t count = 0;
+	bool ok = true;
 
-	if (!is_text(payload, "type", "block_actions") || press.actor.who == NULL || !cJSON_IsArray(actions) ||
-	    is_outsider(self, payload, get_id(json_get(payload, "user"), "team_id")))
-		return true;
+	press.trigger_id = json_text(payload, "trigger_id");
 	if (press.thread_ts == NULL)
 		press.thread_ts = get_ts(message, "thread_ts");
 	press.actor.from = press.channel;
-	cJSON_ArrayForEach(action, actions) {
-		if (count++ == ACTIONS_MAX)
+	cJSON_ArrayForEach(action, cJSON_IsArray(actions) ? actions : NULL) {
+		if (!ok || count++ == ACTIONS_MAX)
 			break;
-		if (!on_action(desk, payload, action, &press, err))
-			return false;
+		ok = on_action(desk, payload, action, &press, err);
 	}
+	cJSON_Delete(home);
+	return ok;
+}
+
+static bool on_interaction(
+    struct desk *desk, const struct slack_self *self, const cJSON *payload, cJSON **answer, struct error *err)
+{
+	if (get_id_within(payload, "user") == NULL || is_outsider(self, payload, get_id(json_get(payload, "user"), "team_id")))
+		return true;
+	if (is_text(payload, "type", "block_actions"))
+		return on_presses(desk, payload, err);
+	if (is_text(payload, "type", "shortcut"))
+		return on_shortcut(desk, payload, err);
+	if (is_text(payload, "type", "view_submission"))
+		return on_submission(desk, payload, answer, err);
 	return true;
 }
 
@@ -580,13 +717,14 @@ bool slack_in(struct desk *desk, const struct slack_self *self, const char *type
 	if (strcmp(type, "slash_commands") == 0)
 		return on_slash_command(desk, payload, answer, err);
 	if (strcmp(type, "interactive") == 0)
-		return on_interaction(desk, self, payload, err);
+		return on_interaction(desk, self, payload, answer, err);
 	return true;
 }
 
 cJSON *slack_in_unstored(const char *type, const cJSON *payload)
 {
-	(void)payload;
+	if (text_equal(type, "interactive") && is_text(payload, "type", "view_submission"))
+		return form_is_ours(json_get(payload, "view")) ? form_unstored(json_get(payload, "view")) : NULL;
 	if (type == NULL || (strcmp(type, "slash_commands") != 0 && strcmp(type, "interactive") != 0))
 		return NULL;
 	return slack_in_ephemeral(":warning: headsup's storage is out of order: that could not be stored, nothing was done, try again");

@@ -11,6 +11,7 @@
 /* Who we are there: from auth.test. */
 struct slack_self {
 	char user_id[32], bot_id[32], team_id[32];
+	char url[128]; /* of the workspace, "https://example.slack.com/"; "": not known */
 };
 
 /*

@@ -13,7 +13,9 @@
 #include "config/base/when.h"
 #include "handlers/card.h"
 #include "handlers/commands.h"
+#include "handlers/form.h"
 #include "handlers/grammar.h"
+#include "handlers/home.h"
 #include "handlers/page.h"
 #include "handlers/people.h"
 #include "handlers/slack_text.h"
@@ -398,7 +400,8 @@ bool say_page(struct desk *desk, const struct alert *alert, const char *action, 
 		return true;
 	lane = xasprintf("pagerduty:%s", alert->page_key);
 	snprintf(subject, sizeof(subject), "A%" PRId64, alert->id);
-	snprintf(coalesce, sizeof(coalesce), "page:%s:%s", action, subject);
+	/* What comes and goes is triggered anew after its resolve, which may be waiting too. */
+	snprintf(coalesce, sizeof(coalesce), "page:%s:%s:%" PRId64, action, subject, alert->flaps);
 	body = cJSON_CreateObject();
 	json_put(body, "action", action);
 	ok = leave(desk,
@@ -410,6 +413,65 @@ bool say_page(struct desk *desk, const struct alert *alert, const char *action, 
 		.priority = by_severity(FIRST_PAGE, alert->severity)},
 	    err);
 	free(lane);
+	return ok;
+}
+
+static bool leave_view(struct desk *desk, const char *kind, const char *user, cJSON *body, int64_t lasts_s, struct error *err)
+{
+	char *lane = xasprintf("views:%s", user);
+	bool ok;
+
+	if (!desk->config->slack.is_enabled) {
+		cJSON_Delete(body);
+		free(lane);
+		return true;
+	}
+	ok = leave(desk,
+	    &(struct leaving){.kind = kind, .lane = lane, .body = body, .priority = FIRST_ANSWER, .lasts_s = lasts_s}, err);
+	free(lane);
+	return ok;
+}
+
+bool say_form(struct desk *desk, const char *user, cJSON *opened, struct error *err)
+{
+	return leave_view(desk, WORD_FORM, user, opened, FORM_LASTS_S, err);
+}
+
+bool say_view(struct desk *desk, const char *user, const char *external_id, cJSON *view, struct error *err)
+{
+	cJSON *body = cJSON_CreateObject();
+
+	json_put(body, "external_id", external_id);
+	cJSON_AddItemToObject(body, "view", view);
+	return leave_view(desk, WORD_VIEW, user, body, WORD_VIEW_S, err);
+}
+
+bool say_home(struct desk *desk, const char *user, const char *channel, const char *workspace, struct error *err)
+{
+	char *lane, *coalesce;
+	cJSON *body;
+	bool ok;
+
+	if (!desk->config->slack.is_enabled || !slack_is_user(user))
+		return true;
+	lane = xasprintf("home:%s", user);
+	coalesce = xasprintf("home:%s", user);
+	body = cJSON_CreateObject();
+	json_put(body, "user", user);
+	if (channel != NULL)
+		json_put(body, "channel", channel);
+	if (workspace != NULL)
+		json_put(body, "workspace", workspace);
+	ok = leave(desk,
+	    &(struct leaving){.kind = WORD_HOME,
+		.lane = lane,
+		.coalesce = coalesce,
+		.body = body,
+		.priority = FIRST_ANSWER,
+		.lasts_s = WORD_VIEW_S},
+	    err);
+	free(lane);
+	free(coalesce);
 	return ok;
 }
 
@@ -668,6 +730,50 @@ static bool render_page(struct rendering *r, struct error *err)
 	return ok;
 }
 
+static bool render_form(struct rendering *r, struct error *err)
+{
+	const char *trigger = json_text(r->body, "trigger_id");
+	cJSON *view = form_view(r->desk, r->body, r->word->is_plain);
+
+	if (trigger == NULL || view == NULL) {
+		cJSON_Delete(view);
+		return error_set(err, ERROR_USAGE, "word %" PRId64 " opens no form", r->word->id);
+	}
+	method(r, "views.open");
+	json_put(r->spoken->body, "trigger_id", trigger);
+	cJSON_AddItemToObject(r->spoken->body, "view", view);
+	return true;
+}
+
+static bool render_view(struct rendering *r, struct error *err)
+{
+	const char *external_id = json_text(r->body, "external_id");
+	const cJSON *view = json_get(r->body, "view");
+
+	if (external_id == NULL || !cJSON_IsObject(view))
+		return error_set(err, ERROR_USAGE, "word %" PRId64 " draws no view", r->word->id);
+	r->spoken->is_nothing = r->word->is_plain; /* what stands there stays */
+	if (r->spoken->is_nothing)
+		return true;
+	method(r, "views.update");
+	json_put(r->spoken->body, "external_id", external_id);
+	cJSON_AddItemToObject(r->spoken->body, "view", cJSON_Duplicate(view, true));
+	return true;
+}
+
+static bool render_home(struct rendering *r, struct error *err)
+{
+	const char *user = json_text(r->body, "user");
+
+	if (!slack_is_user(user))
+		return error_set(err, ERROR_USAGE, "word %" PRId64 " is nobody's home", r->word->id);
+	method(r, "views.publish");
+	json_put(r->spoken->body, "user_id", user);
+	cJSON_AddItemToObject(r->spoken->body, "view",
+	    home_view(r->desk, user, json_text(r->body, "channel"), json_text(r->body, "workspace"), r->word->is_plain));
+	return true;
+}
+
 static bool render_profile(struct rendering *r, struct error *err)
 {
 	const char *user = json_text(r->body, "user");
@@ -699,6 +805,7 @@ static bool delivered_page(struct rendering *r, const struct reply *reply, struc
 static bool delivered_profile(struct rendering *r, const struct reply *reply, struct error *err);
 static bool failed_card(struct rendering *r, const struct reply *reply, bool is_final, struct error *err);
 static bool failed_ephemeral(struct rendering *r, const struct reply *reply, bool is_final, struct error *err);
+static bool failed_form(struct rendering *r, const struct reply *reply, bool is_final, struct error *err);
 static bool failed_profile(struct rendering *r, const struct reply *reply, bool is_final, struct error *err);
 static bool tell_stuck(struct rendering *r, const struct reply *reply, bool is_final, struct error *err);
 
@@ -715,6 +822,9 @@ static const struct kind {
     {WORD_REPLY, render_reply, NULL, NULL},
     {WORD_EPHEMERAL, render_ephemeral, NULL, failed_ephemeral},
     {WORD_PAGE, render_page, delivered_page, tell_stuck},
+    {WORD_FORM, render_form, NULL, failed_form},
+    {WORD_VIEW, render_view, NULL, NULL},
+    {WORD_HOME, render_home, NULL, NULL},
     {WORD_PROFILE, render_profile, delivered_profile, failed_profile},
     {WORD_GROUP, render_group, delivered_group, failed_group},
 };
@@ -1031,6 +1141,29 @@ static bool failed_ephemeral(struct rendering *r, const struct reply *reply, boo
 	body = cJSON_Duplicate(r->body, true);
 	cJSON_DeleteItemFromObjectCaseSensitive(body, "response_url");
 	return leave_ephemeral(r->desk, body, user, err);
+}
+
+/* The form did not open: who wanted it is told what to type instead. */
+static bool failed_form(struct rendering *r, const struct reply *reply, bool is_final, struct error *err)
+{
+	const char *user = json_text(r->body, "user"), *channel = json_text(r->body, "channel");
+	const char *url = json_text(r->body, "response_url");
+	struct buf text;
+	bool ok;
+
+	(void)is_final;
+	/* Tried again after an answer that was lost: it stands there. */
+	if (r->word->attempts > 1 && reply->error != NULL &&
+	    (strcmp(reply->error, "exchanged_trigger_id") == 0 || strcmp(reply->error, "trigger_exchanged") == 0))
+		return true;
+	buf_init(&text, 16384);
+	form_put_typed(r->desk, r->body, &text);
+	if (url != NULL || (channel != NULL && channel[0] != 'D'))
+		ok = say_to_person(r->desk, url, channel, user, json_text(r->body, "thread_ts"), buf_text(&text), err);
+	else
+		ok = say_reply(r->desk, channel != NULL ? channel : user, NULL, buf_text(&text), err);
+	buf_fini(&text);
+	return ok;
 }
 
 static bool failed_profile(struct rendering *r, const struct reply *reply, bool is_final, struct error *err)

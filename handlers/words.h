@@ -35,6 +35,9 @@ void spoken_fini(struct spoken *spoken);
  *   reply         answer:<channel id>      {"channel","thread_ts","text"} an answer that everybody there sees
  *   ephemeral     answer:<user>            {"response_url","channel","user","thread_ts","text"} an answer to one person
  *   page          pagerduty:<fingerprint>  {"action"}                 trigger, acknowledge or resolve, for the alert
+ *   form          views:<user>             {"user","trigger_id","response_url","thread_ts",…} a modal: handlers/form.h; at once or not at all
+ *   view          views:<user>             {"external_id","view"}     a modal that stands, drawn anew
+ *   home          home:<user>              {"user","channel","workspace"} the app's home tab: handlers/home.h
  *   profile       slack-users              {"user","command"}         users.info, and the command that waits for it
  *   group         slack-users              {"group"}                  usergroups.users.list
  * A configured channel names its lane as it is written in the configuration. Subjects are A1042 and H17; answers have none.
@@ -46,10 +49,14 @@ void spoken_fini(struct spoken *spoken);
 #define WORD_REPLY "reply"
 #define WORD_EPHEMERAL "ephemeral"
 #define WORD_PAGE "page"
+#define WORD_FORM "form"
+#define WORD_VIEW "view"
+#define WORD_HOME "home"
 #define WORD_PROFILE "profile"
 #define WORD_GROUP "group"
 
 #define WORD_ANSWER_S 600        /* an answer to a person that is later than this is not said any more */
+#define WORD_VIEW_S 120          /* what stands in a modal, or at home, is not drawn anew later than this */
 #define WORD_COPIES_MAX 16       /* channels in which one alert is shown */
 #define WORD_PAGE_MAX (500 << 10) /* bytes of an event to PagerDuty, which takes 512 KB */
 
@@ -91,6 +98,12 @@ bool say_to_person(struct desk *desk, const char *response_url, const char *chan
 bool say_reply(struct desk *desk, const char *channel, const char *thread_ts, const char *text, struct error *err);
 /* ACTION (trigger acknowledge resolve; each once while it waits) about the alert to PagerDuty, through the key that alert->page_key names. */
 bool say_page(struct desk *desk, const struct alert *alert, const char *action, struct error *err);
+/* OPENED (taken) has a form opened for USER: form_open() alone makes it. */
+bool say_form(struct desk *desk, const char *user, cJSON *opened, struct error *err);
+/* VIEW (taken) takes the place of the modal that USER sees under EXTERNAL_ID. */
+bool say_view(struct desk *desk, const char *user, const char *external_id, cJSON *view, struct error *err);
+/* USER's home is drawn; CHANNEL is their direct messages with us, WORKSPACE its URL. */
+bool say_home(struct desk *desk, const char *user, const char *channel, const char *workspace, struct error *err);
 /* Asks Slack for USER's profile; COMMAND (JSON, may be NULL) is run when it came: handlers/commands.h. */
 bool say_ask_profile(struct desk *desk, const char *user, const cJSON *command, struct error *err);
 /* Asks Slack who is in a user group; storage keeps what it says. */
