@@ -673,15 +673,18 @@ static bool on_presses(struct desk *desk, const cJSON *payload, struct error *er
 	    .channel = channel != NULL ? channel : get_id(container, "channel_id"),
 	    .thread_ts = get_ts(container, "thread_ts"),
 	};
-	cJSON *home = read_home(payload, &press);
 	size_t count = 0;
+	cJSON *home;
 	bool ok = true;
 
+	if (!cJSON_IsArray(actions))
+		return true;
+	home = read_home(payload, &press);
 	press.trigger_id = json_text(payload, "trigger_id");
 	if (press.thread_ts == NULL)
 		press.thread_ts = get_ts(message, "thread_ts");
 	press.actor.from = press.channel;
-	cJSON_ArrayForEach(action, cJSON_IsArray(actions) ? actions : NULL) {
+	cJSON_ArrayForEach(action, actions) {
 		if (!ok || count++ == ACTIONS_MAX)
 			break;
 		ok = on_action(desk, payload, action, &press, err);
