@@ -17,6 +17,7 @@
 #define LANES_NEW_MAX 1000        /* words looked at in one turn to find the lanes they are in */
 #define LOOK_AHEAD 32             /* words of one lane looked at in one turn */
 #define PAGES_RESERVED 16         /* calls that only pages may take: a hung Slack holds up no page */
+#define URGENT_RESERVED 8         /* and before these, calls that only what is urgent may take: a form opens in a storm too */
 #define LANE_SHARE 2              /* calls that a lane always may take; more only while there is room */
 #define SCAN_EVERY_MS 1000        /* all lanes, also those in which only a person changed something */
 #define BLOCKED_MS 250            /* a lane at its limit is looked at again after this, for what is more urgent */
@@ -69,6 +70,7 @@ static struct lane *lane_get(struct courier *courier, const char *name)
 	lane = xcalloc(1, sizeof(*lane));
 	lane->name = xstrdup(name);
 	lane->is_page = text_prefix(name, "pagerduty:");
+	lane->is_urgent = text_prefix(name, "views:");
 	lane->chain = *chain;
 	*chain = lane;
 	lane->next = courier->lanes;
@@ -110,7 +112,8 @@ void courier_wake_starved(struct courier *courier)
 /* How many more calls LANE may have under way. */
 static int lane_room(const struct courier *courier, const struct lane *lane)
 {
-	int free_calls = COURIER_IN_FLIGHT_MAX - courier->in_flight - (lane->is_page ? 0 : PAGES_RESERVED);
+	int reserved = lane->is_page ? 0 : lane->is_urgent ? PAGES_RESERVED : PAGES_RESERVED + URGENT_RESERVED;
+	int free_calls = COURIER_IN_FLIGHT_MAX - courier->in_flight - reserved;
 	int room = COURIER_LANE_IN_FLIGHT_MAX - lane->in_flight;
 
 	if (lane->failures > 0)
@@ -539,14 +542,29 @@ static void mend_clock(struct courier *courier)
 	free(picked);
 }
 
-/* Pages first; what is empty is forgotten. */
-static void give_turns(struct courier *courier, bool pages)
+static bool is_page(const struct lane *lane)
+{
+	return lane->is_page;
+}
+
+static bool is_urgent(const struct lane *lane)
+{
+	return lane->is_urgent;
+}
+
+static bool is_usual(const struct lane *lane)
+{
+	return !lane->is_page && !lane->is_urgent;
+}
+
+/* Those of one sort; what is empty is forgotten. */
+static void give_turns(struct courier *courier, bool (*is_theirs)(const struct lane *lane))
 {
 	uint64_t now = uv_now(courier->loop->uv);
 
 	for (struct lane *lane = courier->lanes, *next; lane != NULL; lane = next) {
 		next = lane->next;
-		if (lane->is_page != pages)
+		if (!is_theirs(lane))
 			continue;
 		if (lane->wake_at <= now && !lane_turn(courier, lane)) {
 			courier_wake(courier, SCAN_EVERY_MS);
@@ -610,8 +628,9 @@ static void plan(void *ctx)
 		courier_wake(courier, SCAN_EVERY_MS);
 		return;
 	}
-	give_turns(courier, true);
-	give_turns(courier, false);
+	give_turns(courier, is_page);
+	give_turns(courier, is_urgent);
+	give_turns(courier, is_usual);
 	set_timer(courier);
 }
 

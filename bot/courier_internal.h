@@ -22,6 +22,7 @@ struct lane {
 	struct lane *chain;        /* of the hash table */
 	char *name;
 	bool is_page;
+	bool is_urgent; /* a form that opens within three seconds, or never */
 	uint64_t wake_at;      /* ms; when it is to be looked at again; COURIER_NEVER: something else will tell */
 	uint64_t paused_until; /* ms; its peer is in trouble */
 	int failures;          /* of its peer, in a row */

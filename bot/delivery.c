@@ -376,12 +376,17 @@ static bool settle_again(struct delivery *delivery, struct error *err)
 	return storage_put_word(delivery->courier->loop->storage, word, err);
 }
 
+static bool settle_dead(struct delivery *delivery, struct error *err);
+
+/* What has a deadline is of no use to anybody once a person has come: it is told now, and forgotten. */
 static bool settle_person(struct delivery *delivery, struct error *err)
 {
 	struct courier *courier = delivery->courier;
 	struct word *word = delivery->word;
 	const struct reply reply = reply_of(delivery);
 
+	if (word->deadline != TIME_NONE)
+		return settle_dead(delivery, err);
 	word->state = WORD_STUCK;
 	word->not_before = TIME_NONE;
 	replace_text(&word->problem, delivery->outcome.problem);

@@ -458,6 +458,30 @@ static void do_home(struct sim_request *request, const cJSON *body)
 	wait_send(wait, "events_api", event_outer(sim, event), true);
 }
 
+/* A global shortcut: docs.slack.dev/interactivity/implementing-shortcuts. It has no channel, and no response_url. */
+static void do_shortcut(struct sim_request *request, const cJSON *body)
+{
+	struct sim_user *user = user_wanted(request, body);
+	const char *callback_id = sim_text(body, "callback_id");
+	char ts[SIM_TS_MAX];
+	struct wait *wait;
+	cJSON *payload;
+
+	if (user == NULL)
+		return;
+	payload = cJSON_CreateObject();
+	sim_next_ts(request->sim, ts);
+	sim_put(payload, "type", "shortcut");
+	put_user(payload, user);
+	put_common(payload);
+	sim_put(payload, "callback_id", callback_id != NULL ? callback_id : "announce");
+	sim_put(payload, "action_ts", ts);
+	sim_put(payload, "trigger_id", sim_trigger_new(request->sim, user->id, "")->id);
+	wait = wait_new(request, NULL, user->id);
+	sim_put(wait->answer, "trigger_id", sim_text(payload, "trigger_id"));
+	wait_send(wait, "interactive", payload, true);
+}
+
 /* ---- pressing -------------------------------------------------------------------------------- */
 
 struct press {
@@ -1286,6 +1310,8 @@ static bool act(struct sim_request *request, const char *what, const cJSON *body
 		do_submit(request, body, false);
 	else if (strcmp(what, "close") == 0)
 		do_submit(request, body, true);
+	else if (strcmp(what, "shortcut") == 0)
+		do_shortcut(request, body);
 	else if (strcmp(what, "home") == 0)
 		do_home(request, body);
 	else if (strcmp(what, "envelope") == 0)
