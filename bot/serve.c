@@ -18,6 +18,7 @@
 
 #include "bot/cmd.h"
 #include "bot/courier.h"
+#include "bot/fetch.h"
 #include "bot/http.h"
 #include "bot/jobs.h"
 #include "bot/loop.h"
@@ -63,6 +64,7 @@ struct bot {
 	struct desk *desk;
 	struct web *web;
 	struct slack *slack;
+	struct fetcher *fetcher;
 	struct courier *courier;
 	struct http *http;
 	struct jobs *jobs;
@@ -178,6 +180,14 @@ static void answer_readyz(struct bot *bot, struct api_answer *answer)
 	cJSON_Delete(json);
 }
 
+/* As Alertmanager's: 200 when it takes alerts. */
+static void answer_ready(struct bot *bot, struct api_answer *answer)
+{
+	answer->content_type = "text/plain; charset=utf-8";
+	answer->status = can_store(bot) ? 200 : 503;
+	buf_puts(&answer->body, answer->status == 200 ? "OK\n" : "alerts cannot be stored\n");
+}
+
 static const struct {
 	const char *path;
 	void (*answer)(struct bot *bot, struct api_answer *answer);
@@ -185,6 +195,8 @@ static const struct {
     {"/metrics", answer_metrics},
     {"/healthz", answer_healthz},
     {"/readyz", answer_readyz},
+    {"/-/healthy", answer_healthz},
+    {"/-/ready", answer_ready},
 };
 
 static bool own(void *ctx, const struct api_request *request, struct api_answer *answer)
@@ -246,6 +258,7 @@ static void on_tick(uv_timer_t *timer)
 			log_warn("what is due could not be done, it will be tried again why=%s", err.text);
 		bot->tick_failures++;
 	}
+	fetcher_tick(bot->fetcher);
 	free_retired(bot, false);
 }
 
@@ -425,6 +438,7 @@ static void bot_fini(struct bot *bot)
 	http_stop(bot->http);
 	courier_free(bot->courier);
 	slack_free(bot->slack);
+	fetcher_free(bot->fetcher);
 	web_free(bot->web);
 	jobs_free(bot->jobs);
 	if (bot->has_handles)
@@ -511,6 +525,7 @@ static bool bot_init(struct bot *bot, const char *path, struct error *err)
 	bot->web = web_new(&bot->loop, bot->config, err);
 	if (bot->web == NULL)
 		return false;
+	bot->fetcher = fetcher_new(&bot->loop, bot->web);
 	bot->courier = courier_new(&bot->loop, bot->web, bot->config, err);
 	if (bot->courier == NULL)
 		return false;

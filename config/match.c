@@ -520,8 +520,10 @@ static bool read_match(struct reader *r, struct match *match)
 	}
 	buf_init(&pattern, MATCH_TEXT_MAX);
 	ok = take_regex(r, match, &pattern);
-	if (ok)
+	if (ok) {
 		match->source = write_source(match, buf_text(&pattern));
+		match->pattern = xstrdup(buf_text(&pattern));
+	}
 	buf_fini(&pattern);
 	return ok;
 }
@@ -611,6 +613,7 @@ void match_free(struct match *match)
 	free(match->name);
 	free(match->source);
 	regex_free(match->regex);
+	free(match->pattern);
 	free(match);
 }
 

@@ -33,7 +33,8 @@ struct match {
 	enum match_op op;
 	struct match_value *values; /* MATCH_EQUAL and MATCH_NOT_EQUAL: any of these */
 	size_t value_count;
-	void *regex;  /* pcre2_code, for the other two */
+	void *regex;   /* pcre2_code, for the other two */
+	char *pattern; /* its text; NULL where there is none */
 	char *source; /* canonical text that match_parse() reads again: host=web-1,web-2 */
 };
 

@@ -19,6 +19,11 @@
 #define NOTE_MAX 2000          /* UTF-16 units of a note that are shown in Slack */
 #define NOTE_BYTES_MAX 8192    /* bytes of a note that are kept */
 #define MARK_MAX 600           /* bytes of the sentence that says why an alert stands out */
+#define FLAP_WINDOW_S 600      /* what its source resolves and fires again so soon, comes and goes … */
+#define FLAP_FIRINGS 3         /* … from so many firings within that time on: one alert then, not a series */
+#define STILL_FIRING_AGAIN_S 3600 /* what a person resolved while its source still reports it is told anew after this */
+#define LAPSED_MAX 100         /* alerts that end by themselves in one tick */
+#define LAPSE_GRACE_S 300      /* after a start: nobody could report while we were away */
 
 static const struct actor headsup = {.who = "headsup", .via = "headsup"};
 
@@ -335,6 +340,7 @@ static bool intake_again(struct desk *desk, struct alert *old, const struct aler
 
 	old->count++;
 	old->last_seen = desk->now;
+	old->ends_at = fresh->ends_at;
 	old->version++;
 	desk->counts.repeated++;
 	if (verdict->kind == VERDICT_OTHER_ACTOR && severity < SEVERITY_CRITICAL)
@@ -364,11 +370,21 @@ static bool intake_again(struct desk *desk, struct alert *old, const struct aler
 	return show(desk, old, err) && say_repeats(desk, old, err) && count_verdict(desk, old, verdict, err);
 }
 
+static bool end_by_source(struct desk *desk, struct alert *alert, const char *why, struct error *err)
+{
+	const struct actor source = {.who = alert->source != NULL ? alert->source : "headsup", .via = "headsup"};
+
+	alert->status = ALERT_RESOLVED;
+	changed(desk, alert, &source);
+	desk->counts.resolved++;
+	return tell(desk, alert, &source, "resolved", why, err) && page_follows(desk, alert, "resolve", err) &&
+	       storage_put_alert(desk->storage, alert, err) && (alert->announcement != 0 || say_card(desk, alert, err));
+}
+
 /* Its source says that it is over. */
 static bool intake_resolve(struct desk *desk, struct alert *alert, struct alert *old, struct error *err)
 {
 	const struct actor source = {.who = alert->source != NULL ? alert->source : "headsup", .via = "headsup"};
-	char subject[24];
 
 	/* A source that does so and has not, of what was announced: that still fires when its announcement ends. */
 	if (!storage_put_resolving(desk->storage, alert->source, err))
@@ -383,13 +399,101 @@ static bool intake_resolve(struct desk *desk, struct alert *alert, struct alert 
 	old->last_seen = desk->now;
 	if (is_over(old))
 		return storage_put_alert(desk->storage, old, err); /* told twice */
-	old->status = ALERT_RESOLVED;
-	changed(desk, old, &source);
-	subject_of(old, subject);
-	desk->counts.resolved++;
-	return tell(desk, old, &source, "resolved", "reported by its source", err) &&
-	       page_follows(desk, old, "resolve", err) && storage_put_alert(desk->storage, old, err) &&
-	       (old->announcement != 0 || say_card(desk, old, err));
+	return end_by_source(desk, old, "reported by its source", err);
+}
+
+/* It fires and is over, and fires and is over: A1, A2, and from the third time on A2 again. */
+static bool comes_and_goes(struct desk *desk, const struct alert *old)
+{
+	struct alert *before;
+	bool does;
+
+	if (old->status != ALERT_RESOLVED || !text_equal(old->changed_via, headsup.via) || old->changed_at == TIME_NONE ||
+	    desk->now - old->changed_at > FLAP_WINDOW_S)
+		return false;
+	if (old->flaps > 0)
+		return true;
+	before = old->previous != 0 ? storage_alert(desk->storage, old->previous, NULL) : NULL;
+	does = before != NULL && text_equal(before->changed_via, headsup.via) && desk->now - before->received_at <= FLAP_WINDOW_S;
+	alert_free(before);
+	return does;
+}
+
+static bool intake_flap(struct desk *desk, struct alert *old, const struct alert *fresh, const struct verdict *verdict, struct error *err)
+{
+	const bool is_raised = verdict->kind == VERDICT_OTHER_ACTOR && fresh->severity < SEVERITY_CRITICAL;
+	char note[128];
+
+	old->flaps++;
+	old->count++;
+	old->version++;
+	old->last_seen = desk->now;
+	old->ends_at = fresh->ends_at;
+	old->severity = is_raised ? fresh->severity + 1 : fresh->severity;
+	old->status = verdict->kind == VERDICT_EXPECTED ? ALERT_EXPECTED : ALERT_OPEN;
+	old->announcement = 0;
+	desk->counts.repeated++;
+	changed(desk, old, &headsup);
+	/* What PagerDuty resolved is triggered anew. */
+	replace_text(&old->page_status, NULL);
+	old->paged_at = TIME_NONE;
+	alert_route(desk, old);
+	snprintf(note, sizeof(note), "comes and goes: %" PRId64 " times, each within %d min of the last", old->flaps + FLAP_FIRINGS - 1,
+	    FLAP_WINDOW_S / 60);
+	replace_text(&old->mark, NULL);
+	alert_set_mark(old, note);
+	stand_out(old, verdict);
+	if (!tell(desk, old, &headsup, "reopened", note, err))
+		return false;
+	if (verdict->kind == VERDICT_EXPECTED)
+		return suppress(desk, old, verdict, err);
+	return show(desk, old, err) && count_verdict(desk, old, verdict, err);
+}
+
+/*
+ * Senders that keep saying that it still fires (their alerts have an end) report a state, not events: what began before it was last reported is
+ * the same occurrence. It counts, but against no budget, and disturbs nobody. False: it is news.
+ */
+static bool is_still(const struct desk *desk, const struct alert *old, const struct alert *fresh, const struct verdict *verdict)
+{
+	if (old == NULL || fresh->ends_at == TIME_NONE || fresh->occurred_at > old->last_seen || fresh->severity > old->severity)
+		return false;
+	if (old->status == ALERT_EXPECTED)
+		return verdict->kind == VERDICT_EXPECTED;
+	if (is_over(old))
+		return !text_equal(old->changed_via, headsup.via) && old->changed_at != TIME_NONE &&
+		       desk->now - old->changed_at < STILL_FIRING_AGAIN_S;
+	return true;
+}
+
+static bool intake_still(struct desk *desk, struct alert *old, const struct alert *fresh, struct error *err)
+{
+	old->last_seen = desk->now;
+	if (is_over(old))
+		return storage_put_alert(desk->storage, old, err);
+	old->count++;
+	old->version++;
+	old->ends_at = fresh->ends_at;
+	desk->counts.repeated++;
+	return storage_put_alert(desk->storage, old, err) && (old->status == ALERT_EXPECTED || say_card(desk, old, err));
+}
+
+bool alerts_tick(struct desk *desk, struct error *err)
+{
+	const int64_t after = desk->now < desk->started_at + LAPSE_GRACE_S ? desk->started_at : INT64_MIN;
+	struct alert *alert;
+	bool ok = true;
+
+	for (int i = 0; ok && i < LAPSED_MAX; i++) {
+		if (!storage_next_lapsed(desk->storage, after, desk->now, &alert, err))
+			return false;
+		if (alert == NULL)
+			return true;
+		ok = storage_put_resolving(desk->storage, alert->source, err) &&
+		     end_by_source(desk, alert, "its source stopped reporting it", err);
+		alert_free(alert);
+	}
+	return ok;
 }
 
 /* What the caller is told of it: the alert that it became. */
@@ -400,6 +504,20 @@ static void become(struct alert *alert, const struct alert *kept)
 	alert->count = kept->count;
 	alert->severity = kept->severity;
 	alert->announcement = kept->announcement;
+}
+
+/* Each of these counts it onto OLD, but for the last: then IS_NEW. */
+static bool take_in(struct desk *desk, struct alert *alert, struct alert *old, const struct verdict *verdict, bool *is_new, struct error *err)
+{
+	*is_new = false;
+	if (is_still(desk, old, alert, verdict))
+		return intake_still(desk, old, alert, err);
+	if (old != NULL && !is_over(old))
+		return intake_again(desk, old, alert, verdict, err);
+	if (old != NULL && comes_and_goes(desk, old))
+		return intake_flap(desk, old, alert, verdict, err);
+	*is_new = true;
+	return intake_new(desk, alert, old, verdict, err);
 }
 
 bool intake(struct desk *desk, struct alert *alert, struct error *err)
@@ -415,12 +533,12 @@ bool intake(struct desk *desk, struct alert *alert, struct error *err)
 	desk->counts.accepted++;
 	/* One of a key is unresolved at the most, and then it is the newest. */
 	old = storage_alert_by_key(desk->storage, alert->dedup_key, false);
-	is_new = old == NULL || (!alert->is_resolve && is_over(old));
+	is_new = old == NULL;
 	if (alert->is_resolve) {
 		ok = intake_resolve(desk, alert, old, err);
 	} else {
 		announcements_judge(desk, alert, &verdict);
-		ok = is_new ? intake_new(desk, alert, old, &verdict, err) : intake_again(desk, old, alert, &verdict, err);
+		ok = take_in(desk, alert, old, &verdict, &is_new, err);
 	}
 	if (ok && !is_new)
 		become(alert, old);

@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <math.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +11,11 @@
 
 #include "config/base/memory.h"
 #include "config/base/text.h"
+#include "config/base/when.h"
 #include "handlers/api_internal.h"
 #include "handlers/grammar.h"
+#include "handlers/proof.h"
+#include "handlers/sns.h"
 
 #define TOKEN_MAX 4096 /* bytes of a credential that are looked at */
 
@@ -102,16 +106,15 @@ static int status_of(enum error_kind kind)
 		return 413;
 	case ERROR_IO:
 	case ERROR_NEWER:
+	case ERROR_WAIT:
 		return 503;
 	case ERROR_NONE:
-	case ERROR_WAIT:
 		break;
 	}
 	return 500;
 }
 
-/* Sentences are made for Slack: <@U1> becomes the person's name, and &amp; what it stands for. */
-static char *plain_sentence(const struct config *config, const char *text)
+char *api_plain_sentence(const struct config *config, const char *text)
 {
 	static const struct {
 		const char *entity, *plain;
@@ -148,8 +151,8 @@ static char *plain_sentence(const struct config *config, const char *text)
 void api_refuse_with(struct call *call, const struct error *err, const char *name, cJSON *member)
 {
 	int status = status_of(err->kind);
-	char *detail = plain_sentence(call->desk->config, err->text);
-	cJSON *json = problem_json(status, status == 503 ? "could not be stored; try again" : detail);
+	char *detail = api_plain_sentence(call->desk->config, err->text);
+	cJSON *json = problem_json(status, status == 503 && err->kind != ERROR_WAIT ? "could not be stored; try again" : detail);
 
 	/* Both are 409; a pipeline must know which: what policy refuses is not asked for again. */
 	if (err->kind == ERROR_REFUSED || err->kind == ERROR_CONFLICT)
@@ -268,7 +271,7 @@ static bool basic_password(const char *encoded, char *out, size_t size)
 	return true;
 }
 
-/* What the request proves itself with; false when it brings nothing. */
+/* What the request proves itself with; false when it brings nothing. Okta and others send `Authorization: TOKEN`, without a scheme. */
 static bool credential(const struct api_request *request, char *out, size_t size)
 {
 	const char *header = api_header(request, "Authorization");
@@ -280,14 +283,20 @@ static bool credential(const struct api_request *request, char *out, size_t size
 	}
 	if (header != NULL && strncasecmp(header, "Basic ", 6) == 0)
 		return basic_password(header + 6 + strspn(header + 6, " "), out, size);
-	if (query == NULL)
+	if (query == NULL && text_is_empty(header))
 		return false;
-	snprintf(out, size, "%s", query);
+	snprintf(out, size, "%s", query != NULL ? query : header);
 	return true;
 }
 
+/* How often a source may be heard. */
+struct allowance {
+	double tokens;
+	int64_t at; /* when TOKENS was counted; TIME_NONE: never */
+};
 struct credentials {
 	struct secret *tokens, *sources; /* in the order of the configuration */
+	struct allowance *allowances;    /* of the sources */
 };
 
 struct credentials *credentials_new(const struct config *config)
@@ -296,10 +305,13 @@ struct credentials *credentials_new(const struct config *config)
 
 	credentials->tokens = xcalloc(config->token_count, sizeof(*credentials->tokens));
 	credentials->sources = xcalloc(config->source_count, sizeof(*credentials->sources));
+	credentials->allowances = xcalloc(config->source_count, sizeof(*credentials->allowances));
 	for (size_t i = 0; i < config->token_count; i++)
 		secret_set(&credentials->tokens[i], config->tokens[i].token);
-	for (size_t i = 0; i < config->source_count; i++)
+	for (size_t i = 0; i < config->source_count; i++) {
 		secret_set(&credentials->sources[i], config->sources[i].token);
+		credentials->allowances[i].at = TIME_NONE;
+	}
 	return credentials;
 }
 
@@ -309,7 +321,44 @@ void credentials_free(struct credentials *credentials)
 		return;
 	free(credentials->tokens);
 	free(credentials->sources);
+	free(credentials->allowances);
 	free(credentials);
+}
+
+const struct source_config *api_source_of(const struct desk *desk, const char *token)
+{
+	const struct source_config *found = NULL;
+	struct secret secret;
+
+	secret_set(&secret, token);
+	for (size_t i = 0; i < desk->config->source_count; i++) {
+		if (secret_equal(&secret, &desk->credentials->sources[i]))
+			found = &desk->config->sources[i];
+	}
+	return found;
+}
+
+bool api_source_may(struct desk *desk, const struct source_config *source, int64_t *retry_after_s)
+{
+	struct allowance *allowance = &desk->credentials->allowances[source - desk->config->sources];
+	const double most = source->burst > 1 ? (double)source->burst : 1;
+
+	if (source->rate <= 0)
+		return true;
+	/* A clock that was set back neither gives nor takes. */
+	if (allowance->at == TIME_NONE)
+		allowance->tokens = most;
+	else if (desk->now > allowance->at)
+		allowance->tokens += (double)(desk->now - allowance->at) * source->rate;
+	if (allowance->tokens > most)
+		allowance->tokens = most;
+	allowance->at = desk->now;
+	if (allowance->tokens >= 1) {
+		allowance->tokens -= 1;
+		return true;
+	}
+	*retry_after_s = (int64_t)ceil((1 - allowance->tokens) / source->rate);
+	return false;
 }
 
 /* Every secret is compared, the right one or not: how long it takes tells nothing. */
@@ -319,7 +368,6 @@ static bool identify(const struct desk *desk, const struct api_request *request,
 	struct secret secret;
 	char given[TOKEN_MAX];
 
-	*caller = (struct caller){.actor = {.via = "api", .from = request->remote, .is_token = true}};
 	if (!credential(request, given, sizeof(given)))
 		return false;
 	secret_set(&secret, given);
@@ -345,13 +393,14 @@ static bool identify(const struct desk *desk, const struct api_request *request,
 
 static const struct endpoint {
 	const char *method, *path; /* {} stands for one part; a last {} of three is the verb */
-	unsigned may;              /* a token needs one of these */
-	bool source_may;           /* or it is the source that the path names */
+	unsigned may;              /* a token needs one of these; 0: what proves its sender is in the body */
+	bool source_may;           /* or it is the source that the path names, or any where it names none */
 	size_t limit;              /* bytes of body */
 	void (*answer)(struct call *call);
 } endpoints[] = {
     {"POST", "/v1/alerts",             MAY_SEND,     false, API_ALERTS_BODY_MAX, api_alerts_post},
     {"GET",  "/v1/alerts",             MAY_READ,     false, API_BODY_MAX,        api_alerts_list},
+    {"GET",  "/v1/alerts/{}",          MAY_SEND,     true,  API_BODY_MAX,        api_okta_challenge},
     {"GET",  "/v1/alerts/{}",          MAY_READ,     false, API_BODY_MAX,        api_alerts_get},
     {"POST", "/v1/alerts/{}",          MAY_SEND,     true,  API_ALERTS_BODY_MAX, api_alerts_post_source},
     {"POST", "/v1/alerts/{}/{}",       MAY_ACT,      false, API_BODY_MAX,        api_alerts_act},
@@ -363,6 +412,16 @@ static const struct endpoint {
     {"GET",  "/v1/outbox",             MAY_READ,     false, API_BODY_MAX,        api_outbox_list},
     {"POST", "/v1/outbox/{}/{}",       MAY_ACT,      false, API_BODY_MAX,        api_outbox_act},
     {"POST", "/v1/test",               MAY_SEND,     false, API_BODY_MAX,        api_test},
+    {"POST", "/v2/enqueue",            0,            false, API_EVENT_MAX,       api_events_enqueue},
+    {"POST", "/v2/change/enqueue",     0,            false, API_EVENT_MAX,       api_events_change},
+    {"POST", "/api/v2/alerts",         MAY_SEND,     true,  API_ALERTS_BODY_MAX, api_am_alerts_post},
+    {"GET",  "/api/v2/alerts",         MAY_READ,     false, API_BODY_MAX,        api_am_alerts_get},
+    {"GET",  "/api/v2/silences",       MAY_READ,     false, API_BODY_MAX,        api_am_silences_get},
+    {"POST", "/api/v2/silences",       MAY_ANNOUNCE, false, API_BODY_MAX,        api_am_silences_post},
+    {"GET",  "/api/v2/silence/{}",     MAY_READ,     false, API_BODY_MAX,        api_am_silence_get},
+    {"DELETE", "/api/v2/silence/{}",   MAY_ANNOUNCE, false, API_BODY_MAX,        api_am_silence_delete},
+    {"GET",  "/api/v2/receivers",      MAY_READ,     false, API_BODY_MAX,        api_am_receivers},
+    {"GET",  "/api/v2/status",         MAY_READ,     false, API_BODY_MAX,        api_am_status},
 };
 
 #define PART_MAX 128 /* bytes of one part of a path */
@@ -397,44 +456,69 @@ static bool same_method(const char *asked, const char *ours)
 	return strcmp(strcmp(asked, "HEAD") == 0 ? "GET" : asked, ours) == 0;
 }
 
-static bool is_get(const struct endpoint *endpoint)
+/* For the Allow header, by the bits below. */
+static const char *const allows[] = {
+    NULL, "GET, HEAD", "POST", "GET, HEAD, POST", "DELETE", "GET, HEAD, DELETE", "DELETE, POST", "GET, HEAD, DELETE, POST"};
+
+static unsigned allow_bit(const char *method)
 {
-	return strcmp(endpoint->method, "GET") == 0;
+	return strcmp(method, "GET") == 0 ? 1 : strcmp(method, "POST") == 0 ? 2 : 4;
 }
 
 /* *ALLOW: the methods that the path takes; NULL when there is no such path. */
 static const struct endpoint *endpoint_find(const struct api_request *request, char parts[2][PART_MAX], const char **allow)
 {
-	bool gets = false, posts = false;
+	unsigned bits = 0;
 
 	*allow = NULL;
 	for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++) {
 		if (!path_fits(endpoints[i].path, request->path, parts))
 			continue;
-		if (same_method(request->method, endpoints[i].method))
+		bits |= allow_bit(endpoints[i].method);
+		if (same_method(request->method, endpoints[i].method) &&
+		    (endpoints[i].answer != api_okta_challenge || api_header(request, API_OKTA_CHALLENGE) != NULL))
 			return &endpoints[i];
-		gets = gets || is_get(&endpoints[i]);
-		posts = posts || !is_get(&endpoints[i]);
 	}
-	if (gets || posts)
-		*allow = !posts ? "GET, HEAD" : !gets ? "POST" : "GET, HEAD, POST";
+	*allow = allows[bits];
 	return NULL;
 }
 
-static bool source_known(const struct config *config, const char *name)
+static const struct source_config *source_find(const struct config *config, const char *name)
 {
 	for (size_t i = 0; i < config->source_count; i++) {
 		if (strcmp(config->sources[i].name, name) == 0)
-			return true;
+			return &config->sources[i];
 	}
-	return false;
+	return NULL;
 }
 
 static bool may_ask(const struct caller *caller, const struct endpoint *endpoint, const char *part)
 {
 	if (caller->token != NULL && (caller->token->may & endpoint->may) != 0)
 		return true;
-	return endpoint->source_may && caller->source != NULL && strcmp(caller->source->name, part) == 0;
+	return endpoint->source_may && caller->source != NULL && (part[0] == '\0' || strcmp(caller->source->name, part) == 0);
+}
+
+static bool brings_credential(const struct api_request *request)
+{
+	return api_header(request, "Authorization") != NULL || api_query(request, "token") != NULL;
+}
+
+/* Does REQUEST bring a signature, and has SOURCE what it could be checked with? */
+static bool may_sign(const struct source_config *source, const struct api_request *request)
+{
+	return (source->secret != NULL && api_header(request, proof_header(source)) != NULL) ||
+	       (source->topics != NULL && sns_is_message(request));
+}
+
+/* The signature of what was admitted without a token. */
+static bool prove(struct desk *desk, const struct api_request *request, const struct source_config *source, struct error *err)
+{
+	const bool is_sns = source->topics != NULL && sns_is_message(request);
+
+	if (is_sns && source->secret != NULL && proof_holds(source, request, desk->now, NULL))
+		return true;
+	return is_sns ? sns_holds(desk, source, request, err) : proof_holds(source, request, desk->now, err);
 }
 
 /* Finds the endpoint and who asks; NULL when ANSWER holds the refusal. */
@@ -443,7 +527,10 @@ static const struct endpoint *admit(struct desk *desk, const struct api_request 
 {
 	const char *allow;
 	const struct endpoint *endpoint = endpoint_find(request, parts, &allow);
+	const struct source_config *source;
+	bool is_known;
 
+	*caller = (struct caller){.actor = {.via = "api", .from = request->remote, .is_token = true}};
 	if (endpoint == NULL && allow == NULL) {
 		api_problem(answer, 404, "there is no such endpoint");
 		return NULL;
@@ -453,22 +540,31 @@ static const struct endpoint *admit(struct desk *desk, const struct api_request 
 		answer->allow = allow;
 		return NULL;
 	}
-	if (!identify(desk, request, caller)) {
-		desk->counts.refused++;
-		api_problem(answer, 401,
-		    "the request needs a known token: Authorization: Bearer TOKEN, HTTP basic with the token as the password, or ?token=");
-		return NULL;
+	if (endpoint->may == 0)
+		return endpoint;
+	is_known = identify(desk, request, caller);
+	source = endpoint->source_may ? source_find(desk->config, parts[0]) : NULL;
+	if (is_known && may_ask(caller, endpoint, parts[0]) && (source != NULL || !endpoint->source_may || parts[0][0] == '\0'))
+		return endpoint;
+	if (source != NULL && may_sign(source, request)) {
+		/* The body has to be there before this is known. */
+		*caller = (struct caller){.unproven = source,
+		    .actor = {.who = source->name, .via = "api", .from = request->remote, .is_token = true}};
+		return endpoint;
 	}
-	if (endpoint->source_may && !source_known(desk->config, parts[0])) {
+	if (is_known && endpoint->source_may && source == NULL && parts[0][0] != '\0') {
 		api_problem(answer, 404, "no source of that name is configured (sources: in the configuration)");
 		return NULL;
 	}
-	if (!may_ask(caller, endpoint, parts[0])) {
-		desk->counts.refused++;
+	desk->counts.refused++;
+	if (source != NULL && source->secret != NULL && (source->token == NULL || !brings_credential(request)))
+		api_problem(answer, 403, "the signature is missing, and there is no token (Authorization: Bearer TOKEN, or ?token=)");
+	else if (!is_known)
+		api_problem(answer, 401,
+		    "the request needs a known token: Authorization: Bearer TOKEN, HTTP basic with the token as the password, or ?token=");
+	else
 		api_problem(answer, 403, "this token may not do that (its `may:` in the configuration)");
-		return NULL;
-	}
-	return endpoint;
+	return NULL;
 }
 
 bool api_admit(struct desk *desk, const struct api_request *request, size_t *limit, struct api_answer *answer)
@@ -486,6 +582,7 @@ bool api_handle(struct desk *desk, const struct api_request *request, struct api
 	char parts[2][PART_MAX] = {{0}};
 	struct call call = {.desk = desk, .request = request, .answer = answer, .is_stored = true};
 	const struct endpoint *endpoint = admit(desk, request, &call.caller, parts, answer);
+	struct error err;
 
 	if (endpoint == NULL)
 		return true;
@@ -493,6 +590,13 @@ bool api_handle(struct desk *desk, const struct api_request *request, struct api
 		api_problem(answer, 413, "the body is too large");
 		return true;
 	}
+	if (call.caller.unproven != NULL && !prove(desk, request, call.caller.unproven, &err)) {
+		desk->counts.refused += err.kind == ERROR_FORBIDDEN;
+		api_refuse(&call, &err);
+		return true;
+	}
+	if (call.caller.unproven != NULL)
+		call.caller.source = call.caller.unproven;
 	call.part = parts[0];
 	call.verb = parts[1][0] != '\0' ? parts[1] : NULL;
 	endpoint->answer(&call);

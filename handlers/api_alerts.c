@@ -10,6 +10,7 @@
 #include "handlers/alerts.h"
 #include "handlers/api_internal.h"
 #include "handlers/grammar.h"
+#include "handlers/sns.h"
 
 /* ---- in ------------------------------------------------------------------------------------------------- */
 
@@ -57,61 +58,130 @@ static bool take_item(struct call *call, struct format_item *item, bool is_alone
 	return storage_end(desk->storage, ok, ok ? &item->error : NULL) && ok;
 }
 
-static void take_alerts(struct call *call, const struct format *format, const char *source, bool may_name_source)
+/* Alertmanager's clients say until when an alert holds; they send it again and again while it fires. */
+static void read_end(const struct format *format, struct alert *alert)
+{
+	const char *text;
+	cJSON *json;
+
+	if (strcmp(format_name(format), "alertmanager-api") != 0 || alert->body == NULL || alert->is_resolve)
+		return;
+	json = json_parse(alert->body, strlen(alert->body), NULL);
+	text = json_text(json, "endsAt");
+	if (text != NULL && !time_parse_loose(text, &alert->ends_at))
+		alert->ends_at = TIME_NONE;
+	cJSON_Delete(json);
+}
+
+static void fill_input(struct format_input *input, struct format_header *headers, const struct api_request *request)
+{
+	for (; input->header_count < request->header_count && input->header_count < HEADERS_MAX; input->header_count++) {
+		const struct api_param *header = &request->headers[input->header_count];
+
+		headers[input->header_count] = (struct format_header){header->name, header->value};
+	}
+}
+
+enum take api_take(struct call *call, const struct format *format, const char *source, bool may_name_source, struct taken *taken)
 {
 	const struct api_request *request = call->request;
 	struct format_header headers[HEADERS_MAX];
 	struct format_input input = {.body = request->body, .len = request->body_len, .source = source,
 	    .may_name_source = may_name_source, .now = call->desk->now, .headers = headers};
 	struct format_result result;
-	struct error err;
-	cJSON *json, *accepted, *bad;
-	size_t taken = 0;
+	enum take outcome = TAKE_DONE;
 
-	for (; input.header_count < request->header_count && input.header_count < HEADERS_MAX; input.header_count++) {
-		const struct api_param *header = &request->headers[input.header_count];
-
-		headers[input.header_count] = (struct format_header){header->name, header->value};
-	}
-	if (!format_read_input(format, &input, &result, &err)) {
-		api_refuse(call, &err);
-		return;
-	}
-	json = cJSON_CreateObject();
-	accepted = cJSON_CreateArray();
-	bad = cJSON_CreateArray();
+	*taken = (struct taken){.accepted = cJSON_CreateArray(), .bad = cJSON_CreateArray()};
+	fill_input(&input, headers, request);
+	if (!format_read_input(format, &input, &result, &taken->error))
+		return TAKE_BAD;
 	for (size_t i = 0; i < result.count; i++) {
-		if (!take_item(call, &result.items[i], result.count == 1)) {
+		struct format_item *item = &result.items[i];
+
+		if (item->alert != NULL)
+			read_end(format, item->alert);
+		if (!take_item(call, item, result.count == 1)) {
 			/* Nothing of this request may be answered 2xx when a part of it did not reach the disk. */
-			cJSON_Delete(json);
-			cJSON_Delete(accepted);
-			cJSON_Delete(bad);
-			result.items[i].error.kind = ERROR_IO;
-			api_refuse(call, &result.items[i].error);
-			goto out;
+			taken->error = item->error;
+			taken->error.kind = ERROR_IO;
+			format_result_fini(&result);
+			return TAKE_NOT_STORED;
 		}
-		if (result.items[i].alert == NULL) {
-			add_bad(bad, i, result.items[i].error.text);
+		if (item->alert != NULL) {
+			add_accepted(taken->accepted, item->alert);
+			taken->count++;
 			continue;
 		}
-		add_accepted(accepted, result.items[i].alert);
-		taken++;
+		add_bad(taken->bad, i, item->error.text);
+		if (taken->error.kind == ERROR_NONE) {
+			taken->error = item->error;
+			taken->error.kind = ERROR_USAGE;
+		}
 	}
-	if (taken == 0 && result.count > 0) {
-		struct error first = {.kind = ERROR_USAGE};
-
-		memcpy(first.text, result.items[0].error.text, sizeof(first.text));
-		cJSON_Delete(json);
-		cJSON_Delete(accepted);
-		api_refuse_with(call, &first, "errors", bad);
-		goto out;
-	}
-	json_put_int(json, "accepted", (int64_t)taken);
-	cJSON_AddItemToObject(json, "alerts", accepted);
-	cJSON_AddItemToObject(json, "errors", bad);
-	api_json(call->answer, 202, json);
-out:
+	if (taken->count == 0 && result.count > 0)
+		outcome = TAKE_BAD;
 	format_result_fini(&result);
+	return outcome;
+}
+
+void taken_fini(struct taken *taken)
+{
+	cJSON_Delete(taken->accepted);
+	cJSON_Delete(taken->bad);
+	*taken = (struct taken){0};
+}
+
+/* Moves a list of TAKEN into JSON. */
+static void give(cJSON *json, const char *name, cJSON **list)
+{
+	cJSON_AddItemToObject(json, name, *list);
+	*list = NULL;
+}
+
+static void take_alerts(struct call *call, const struct format *format, const char *source, bool may_name_source)
+{
+	struct taken taken;
+	enum take outcome = api_take(call, format, source, may_name_source, &taken);
+	cJSON *json;
+
+	if (outcome == TAKE_DONE) {
+		json = cJSON_CreateObject();
+		json_put_int(json, "accepted", (int64_t)taken.count);
+		give(json, "alerts", &taken.accepted);
+		give(json, "errors", &taken.bad);
+		api_json(call->answer, 202, json);
+	} else if (outcome == TAKE_BAD && cJSON_GetArraySize(taken.bad) > 0) {
+		api_refuse_with(call, &taken.error, "errors", taken.bad);
+		taken.bad = NULL;
+	} else {
+		api_refuse(call, &taken.error);
+	}
+	taken_fini(&taken);
+}
+
+/* Slack answers an incoming webhook in words, and its clients compare them. docs.slack.dev/messaging/sending-messages-using-incoming-webhooks */
+static void take_as_slack(struct call *call, const struct source_config *source)
+{
+	struct taken taken;
+	enum take outcome = api_take(call, source->format, source->name, false, &taken);
+	cJSON *json;
+
+	if (outcome == TAKE_NOT_STORED || taken.error.kind == ERROR_TOO_LONG) {
+		api_refuse(call, &taken.error);
+		taken_fini(&taken);
+		return;
+	}
+	buf_reset(&call->answer->body);
+	call->answer->content_type = "text/plain; charset=utf-8";
+	call->answer->status = outcome == TAKE_DONE ? 200 : 400;
+	if (outcome == TAKE_DONE) {
+		buf_puts(&call->answer->body, "ok");
+	} else {
+		json = json_parse(call->request->body, call->request->body_len, NULL);
+		buf_puts(&call->answer->body, cJSON_IsObject(json) ? "no_text" : "invalid_payload");
+		cJSON_Delete(json);
+	}
+	taken_fini(&taken);
 }
 
 void api_alerts_post(struct call *call)
@@ -119,17 +189,41 @@ void api_alerts_post(struct call *call)
 	take_alerts(call, call->desk->native, call->caller.actor.who, true);
 }
 
-void api_alerts_post_source(struct call *call)
+static const struct source_config *source_named(const struct call *call)
 {
 	const struct config *config = call->desk->config;
 
 	for (size_t i = 0; i < config->source_count; i++) {
-		if (strcmp(config->sources[i].name, call->part) != 0)
-			continue;
-		take_alerts(call, config->sources[i].format, config->sources[i].name, false);
-		return;
+		if (strcmp(config->sources[i].name, call->part) == 0)
+			return &config->sources[i];
 	}
-	api_problem(call->answer, 404, "no source of that name is configured");
+	return NULL;
+}
+
+void api_alerts_post_source(struct call *call)
+{
+	const struct source_config *source = source_named(call);
+	struct error err;
+
+	if (source == NULL)
+		api_problem(call->answer, 404, "no source of that name is configured");
+	else if (!api_source_may(call->desk, source, &call->answer->retry_after_s))
+		api_problem(call->answer, 429, "this source sends more than its rate (rate: and burst: in the configuration)");
+	else if (sns_is_message(call->request) && !sns_confirm(call->desk, source, call->request, &err))
+		api_refuse(call, &err);
+	else if (strcmp(format_name(source->format), "slack-webhook") == 0)
+		take_as_slack(call, source);
+	else
+		take_alerts(call, source->format, source->name, false);
+}
+
+/* Okta asks once whether we are who it was told. developer.okta.com/docs/concepts/event-hooks/#one-time-verification-request */
+void api_okta_challenge(struct call *call)
+{
+	cJSON *json = cJSON_CreateObject();
+
+	json_put(json, "verification", api_header(call->request, API_OKTA_CHALLENGE));
+	api_json(call->answer, 200, json);
 }
 
 /* ---- out ------------------------------------------------------------------------------------------------ */

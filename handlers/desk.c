@@ -6,11 +6,13 @@
 #include "config/base/memory.h"
 #include "config/base/text.h"
 #include "config/base/when.h"
+#include "handlers/alerts.h"
 #include "handlers/announcements.h"
 #include "handlers/api.h"
 #include "handlers/later.h"
 #include "handlers/people.h"
 #include "handlers/slack_text.h"
+#include "handlers/sns.h"
 
 struct desk *desk_new(const struct config *config, struct storage *storage, int64_t now, struct error *err)
 {
@@ -24,8 +26,12 @@ struct desk *desk_new(const struct config *config, struct storage *storage, int6
 	desk->has_retelling = true;
 	desk->credentials = credentials_new(config);
 	desk->announcements = announcements_new();
+	desk->sns = sns_new();
+	desk->started_at = now;
 	desk->native = format_open("headsup", NULL, err);
-	if (desk->native == NULL || !announcements_load(desk, err))
+	desk->alertmanager = format_open("alertmanager-api", NULL, err);
+	desk->pagerduty = format_open("pagerduty", NULL, err);
+	if (desk->native == NULL || desk->alertmanager == NULL || desk->pagerduty == NULL || !announcements_load(desk, err))
 		goto fail;
 	return desk;
 fail:
@@ -41,6 +47,9 @@ void desk_free(struct desk *desk)
 	announcements_free(desk->announcements);
 	credentials_free(desk->credentials);
 	format_free(desk->native);
+	format_free(desk->alertmanager);
+	format_free(desk->pagerduty);
+	sns_free(desk->sns);
 	free(desk);
 }
 
@@ -88,7 +97,7 @@ void desk_undone(struct desk *desk)
 
 bool desk_tick(struct desk *desk, struct error *err)
 {
-	return announcements_tick(desk, err) && announcements_retell(desk, err) && people_tick(desk, err);
+	return alerts_tick(desk, err) && announcements_tick(desk, err) && announcements_retell(desk, err) && people_tick(desk, err);
 }
 
 bool desk_audit(struct desk *desk, const struct actor *actor, const char *what, const char *subject, const char *detail,

@@ -337,14 +337,15 @@ struct alert *storage_alert_by_key(struct storage *storage, const char *dedup_ke
 	return first_alert(&sql);
 }
 
-bool storage_next_lapsed(struct storage *storage, int64_t now, struct alert **alert, struct error *err)
+bool storage_next_lapsed(struct storage *storage, int64_t after, int64_t until, struct alert **alert, struct error *err)
 {
 	struct sql sql;
 
 	sql_open(&sql, storage,
-	    FROM_ALERTS "WHERE ends_at <= ? AND ends_at IS NOT NULL AND status IN (0, 1, 3) ORDER BY ends_at LIMIT 1",
+	    FROM_ALERTS "WHERE ends_at > ? AND ends_at <= ? AND ends_at IS NOT NULL AND status IN (0, 1, 3) ORDER BY ends_at LIMIT 1",
 	    err);
-	sql_put_int(&sql, now);
+	sql_put_int(&sql, after);
+	sql_put_int(&sql, until);
 	*alert = first_alert(&sql);
 	return !sql.failed;
 }

@@ -55,8 +55,8 @@ struct alert *storage_alert(struct storage *storage, int64_t id, struct error *e
 /* The newest alert with this dedup key; with UNRESOLVED only one that is not resolved or claimed. NULL without error when there is none. */
 struct alert *storage_alert_by_key(struct storage *storage, const char *dedup_key, bool unresolved);
 char *storage_alert_body(struct storage *storage, int64_t id); /* the original; the caller frees */
-/* The unresolved alert whose ends_at is the longest past at NOW; *ALERT is NULL for none, the caller frees. */
-bool storage_next_lapsed(struct storage *storage, int64_t now, struct alert **alert, struct error *err);
+/* The unresolved alert with the earliest ends_at above AFTER, up to UNTIL; *ALERT is NULL for none, the caller frees. */
+bool storage_next_lapsed(struct storage *storage, int64_t after, int64_t until, struct alert **alert, struct error *err);
 
 struct alert_query {
 	int status;         /* enum alert_status, -1: any */
