@@ -10,8 +10,6 @@
 #include "config/base/memory.h"
 #include "config/base/text.h"
 
-#define STOP_TURNS_MAX 1000 /* of the loop, in which what runs must have stopped */
-
 /* A job from its start to its end. */
 struct task {
 	struct jobs *jobs;
@@ -216,15 +214,13 @@ static void on_closed(uv_handle_t *handle)
 	free(jobs);
 }
 
-void jobs_free(struct jobs *jobs)
+void jobs_stop(struct jobs *jobs)
 {
 	struct task *task;
 
 	if (jobs == NULL)
 		return;
 	jobs->is_stopping = true;
-	jobs->loop->desk->run_job = NULL;
-	jobs->loop->desk->jobs = NULL;
 	for (size_t i = 0; i < JOBS_RUNNING_MAX; i++)
 		atomic_store(&jobs->workers[i].stop, true);
 	while ((task = STAILQ_FIRST(&jobs->queue)) != NULL) {
@@ -233,13 +229,16 @@ void jobs_free(struct jobs *jobs)
 		task_free(task);
 	}
 	/* A thread that reads a page from a slow disk is waited for: it works in our memory. */
-	for (int turn = 0; turn < STOP_TURNS_MAX && (jobs->running > 0 || jobs->waiting > 0);
-	     turn++)
+	while (jobs->running > 0 || jobs->waiting > 0)
 		uv_run(jobs->loop->uv, UV_RUN_ONCE);
-	if (jobs->running > 0 || jobs->waiting > 0) {
-		log_warn("a read does not stop");
+}
+
+void jobs_free(struct jobs *jobs)
+{
+	if (jobs == NULL)
 		return;
-	}
+	jobs->loop->desk->run_job = NULL;
+	jobs->loop->desk->jobs = NULL;
 	for (size_t i = 0; i < JOBS_RUNNING_MAX; i++)
 		uv_close((uv_handle_t *)&jobs->workers[i].timer, on_closed);
 }

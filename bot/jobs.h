@@ -15,9 +15,11 @@ struct jobs; /* opaque */
 /* Takes the desk's jobs from here on. URL is the store's (copied); where it can have no second connection, jobs run in the loop. */
 struct jobs *jobs_new(struct loop *loop, const char *url);
 /*
- * Stops what runs, waits until it has stopped (milliseconds) and forgets what waits; what comes of them is freed, DONE is not called.
- * To be called while the loop can still turn.
+ * Stops what runs, turns the loop until it has stopped (milliseconds), and forgets what waits: of all these DONE is not called. No other
+ * is begun from here on. To be called while all that the loop serves is still there.
  */
+void jobs_stop(struct jobs *jobs);
+/* After jobs_stop(); its handles close in the next turns of uv_run(). NULL is nothing. */
 void jobs_free(struct jobs *jobs);
 void jobs_metrics(const struct jobs *jobs, struct buf *out); /* Prometheus text */
 

@@ -435,6 +435,7 @@ static void bot_fini(struct bot *bot)
 {
 	if (bot->has_loop)
 		settle(bot);
+	jobs_stop(bot->jobs);
 	http_stop(bot->http);
 	courier_free(bot->courier);
 	slack_free(bot->slack);

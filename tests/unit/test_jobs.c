@@ -76,6 +76,7 @@ static int teardown(void **state)
 	struct jobs_world *world = *state;
 
 	bot_world_disk_fails(false);
+	jobs_stop(world->jobs);
 	http_stop(world->http);
 	jobs_free(world->jobs);
 	bot_world_free(world->bot);
@@ -357,14 +358,16 @@ static void end__while_jobs_run_and_wait__stops_and_frees_them(void **state)
 	}
 	for (size_t i = 0; i < JOBS_RUNNING_MAX; i++)
 		turns_until(world, probes[i].has_begun);
-	jobs_free(world->jobs);
-	world->jobs = NULL;
+	jobs_stop(world->jobs);
 
 	for (size_t i = 0; i < count; i++) {
 		assert_int_equal(probes[i].freed, 1);
 		assert_int_equal(probes[i].done, 0);
 	}
-	assert_null(world->bot->desk->run_job);
+	probe_init(&probes[0], read_once);
+	asks(world, &probes[0]);
+	assert_int_equal(probes[0].done, 1); /* at once, unread: nothing is begun any more */
+	assert_false(probes[0].was_read);
 }
 
 /* ---- HTTP ------------------------------------------------------------------------------------------------- */
