@@ -47,12 +47,12 @@ api=$(word api) pagerduty=$(word pagerduty) control=$(word control)
 cat >"$dir/headsup.yaml" <<YAML
 listen: 127.0.0.1:0
 store: sqlite://$dir/headsup.db
-slack: {app_token: xapp-1-demo, bot_token: xoxb-demo, api_url: "$api"}
+slack: {app_token: xapp-1-demo-5d1f0c7b29e64a83, bot_token: xoxb-demo-c08a3e5b7f6142d9, api_url: "$api"}
 pagerduty: {events_url: "$pagerduty"}
 sources:
-  - {name: falco, format: falco, token: falco-demo-token}
+  - {name: falco, format: falco, token: falco-demo-1b6e2d9c40a85f73}
 tokens:
-  - {name: ops, token: ops-demo-token, may: [send, read, act, announce, announce_for]}
+  - {name: ops, token: ops-demo-7f3c9a51e2b84d06, may: [send, read, act, announce, announce_for]}
 routes:
   - {match: ["severity=critical"], channel: "#security-urgent", page: {routing_key: "0123456789abcdef0123456789abcdef"}}
   - {channel: "#security-alerts"}
@@ -74,10 +74,10 @@ done
 echo "headsup is at $url, a simulated Slack and PagerDuty at ${control%/sim/}."
 
 send() { # FILE [SED]: a Falco alert, as Falco posts it; prints its id
-	sed "${2:-}" "$samples/$1" | curl -sf "$url/v1/alerts/falco" -H 'Authorization: Bearer falco-demo-token' --data-binary @- |
+	sed "${2:-}" "$samples/$1" | curl -sf "$url/v1/alerts/falco" -H 'Authorization: Bearer falco-demo-1b6e2d9c40a85f73' --data-binary @- |
 		tee -a "$dir/answers" | sed -n 's/.*"id":"\(A[0-9]*\)".*/\1/p'
 }
-alert() { curl -sf "$url/v1/alerts/$1" -H 'Authorization: Bearer ops-demo-token'; }
+alert() { curl -sf "$url/v1/alerts/$1" -H 'Authorization: Bearer ops-demo-7f3c9a51e2b84d06'; }
 member() { sed -n "s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/p" | head -n 1; }
 until_alert() { # ID PATTERN WHAT
 	n=0
@@ -96,7 +96,7 @@ channel() {
 }
 
 tell 'A Falco alert arrives: a shell in a container, critical. It is on disk, then answered, then in Slack, and it pages.'
-shown "curl $url/v1/alerts/falco -H 'Authorization: Bearer falco-demo-token' --data-binary @$samples/terminal-shell-in-container.json"
+shown "curl $url/v1/alerts/falco -H 'Authorization: Bearer falco-demo-1b6e2d9c40a85f73' --data-binary @$samples/terminal-shell-in-container.json"
 first=$(send terminal-shell-in-container.json)
 until_alert "$first" '"ts":"' 'the alert did not reach Slack'
 until_alert "$first" '"pagerduty":\{' 'the alert did not reach PagerDuty'
@@ -130,13 +130,13 @@ cat <<TEXT
 ${bold}It stays up: try next (each line works as it stands)${plain}
 
   # the alert again: one card with a count
-  curl $url/v1/alerts/falco -H 'Authorization: Bearer falco-demo-token' --data-binary @$samples/terminal-shell-in-container.json
+  curl $url/v1/alerts/falco -H 'Authorization: Bearer falco-demo-1b6e2d9c40a85f73' --data-binary @$samples/terminal-shell-in-container.json
 
   # what headsup knows of it, with its timeline
-  curl $url/v1/alerts/$first -H 'Authorization: Bearer ops-demo-token'
+  curl $url/v1/alerts/$first -H 'Authorization: Bearer ops-demo-7f3c9a51e2b84d06'
 
   # an alert of your own
-  curl $url/v1/alerts -H 'Authorization: Bearer ops-demo-token' -d '{"title":"key added for root","severity":"high","host":"web-3","actor":"mallory"}'
+  curl $url/v1/alerts -H 'Authorization: Bearer ops-demo-7f3c9a51e2b84d06' -d '{"title":"key added for root","severity":"high","host":"web-3","actor":"mallory"}'
 
   # type a command as alice, and read what she is told
   curl ${control}slash -d '{"user":"U0ALICE","channel":"#security-alerts","text":"why $third"}'
