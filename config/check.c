@@ -353,13 +353,16 @@ static void read_path(
 	*into = path;
 }
 
-static bool secret_is_clean(
-    struct check *check, const struct yaml_node *node, const char *what, const char *secret)
+static bool secret_is_clean(struct check *check, const struct yaml_node *node, enum key_kind kind,
+    const char *what, const char *secret)
 {
+	const unsigned char least = kind == KEY_SIGNING_SECRET ? ' ' : ' ' + 1;
+
 	for (const unsigned char *c = (const unsigned char *)secret; *c != '\0'; c++) {
-		if (*c > ' ' && *c != 0x7f)
+		if (*c >= least && *c != 0x7f)
 			continue;
-		yaml_mistake(check->yaml, node, "%s holds a blank or a control character", what);
+		yaml_mistake(check->yaml, node, "%s holds a %scontrol character", what,
+		    least == ' ' ? "" : "blank or a ");
 		return false;
 	}
 	return true;
@@ -395,7 +398,7 @@ static void read_secret(
 	text = check_text(check, node, key->name);
 	if (text == NULL)
 		return;
-	if (!secret_is_clean(check, node, key->name, text) || strlen(text) > SECRET_MAX) {
+	if (!secret_is_clean(check, node, key->kind, key->name, text) || strlen(text) > SECRET_MAX) {
 		if (strlen(text) > SECRET_MAX)
 			yaml_mistake(
 			    check->yaml, node, "%s is longer than %d bytes", key->name, SECRET_MAX);
@@ -404,7 +407,7 @@ static void read_secret(
 		return;
 	}
 	check->has_literal_secret |= is_literal;
-	if (key->kind == KEY_OWN_SECRET)
+	if (key->kind != KEY_SECRET)
 		warn_of_weak(check, node, key->name, text);
 	free(*into);
 	*into = text;
@@ -437,8 +440,8 @@ static void read_secret_file(struct check *check, const struct yaml_node *node,
 	if (len == 0 || strlen(text) != len) {
 		yaml_mistake(check->yaml, node, "%s: there is %s in it", what,
 		    len == 0 ? "nothing" : "a NUL");
-	} else if (secret_is_clean(check, node, what, text)) {
-		if (key->kind == KEY_OWN_SECRET)
+	} else if (secret_is_clean(check, node, key->kind, what, text)) {
+		if (key->kind != KEY_SECRET)
 			warn_of_weak(check, node, what, text);
 		free(*into);
 		*into = text;
@@ -452,7 +455,7 @@ static void read_secret_file(struct check *check, const struct yaml_node *node,
 
 static bool is_secret_kind(enum key_kind kind)
 {
-	return kind == KEY_SECRET || kind == KEY_OWN_SECRET;
+	return kind == KEY_SECRET || kind == KEY_OWN_SECRET || kind == KEY_SIGNING_SECRET;
 }
 
 static void read_value(
@@ -472,6 +475,7 @@ static void read_value(
 	}
 	case KEY_SECRET:
 	case KEY_OWN_SECRET:
+	case KEY_SIGNING_SECRET:
 		read_secret(check, node, key, at);
 		break;
 	case KEY_URL:

@@ -29,6 +29,7 @@ enum key_kind {
 	KEY_TEXT,       /* char * */
 	KEY_SECRET,     /* char *; NAME_file is a key too */
 	KEY_OWN_SECRET, /* the same, chosen by the installation: a weak one is a warning */
+	KEY_SIGNING_SECRET, /* the same, never sent itself: it may hold blanks */
 	KEY_URL,        /* char *; http:// only on loopback */
 	KEY_FILE,       /* char *; a path that can be read, relative to the file's folder */
 	KEY_DURATION,   /* int64_t seconds, above 0 */

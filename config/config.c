@@ -458,7 +458,7 @@ static void read_source(struct check *check, const struct yaml_node *node, void 
 	    {"name", KEY_NODE, .read = read_source_name, .is_required = true},
 	    {"format", KEY_NODE, .read = read_source_format, .is_required = true},
 	    {"token", KEY_OWN_SECRET, AT(source_config, token)},
-	    {"secret", KEY_OWN_SECRET, AT(source_config, secret)},
+	    {"secret", KEY_SIGNING_SECRET, AT(source_config, secret)},
 	    {"signature", KEY_NODE, .read = read_source_signature},
 	    {"topics", KEY_NODE, .read = read_source_topics},
 	    {"rate", KEY_RATE, AT(source_config, rate)},

@@ -415,12 +415,53 @@ static void dedup__of_repeats_and_look_alikes__tells_them_apart(void **state)
 	blocks_fini(&blocks);
 }
 
+/* ---- a tool that nobody knows --------------------------------------------------------------------------- */
+
+#define GATEHOUSE "tests/data/formats/gatehouse"
+#define GATEHOUSE_LINES_MAX 25
+
+static void gatehouse__by_a_file_of_few_lines__is_onboarded(void **state)
+{
+	static const char wanted[] = "alert 1\nrule = GH-17\n"
+				     "title = forced open at door-7.plant.example.com\nseverity = critical\n"
+				     "status = firing\nactor = alice\nhost = door-7.plant.example.com\n"
+				     "ip = 10.9.8.7\nenv = plant-1\noccurred_at = 2026-03-02T17:45:22Z\n"
+				     "label zone = north\nlabel score = 12345678901234567890\n"
+				     "label firmware = 4.2.1\n"
+				     "alert 2\nrule = GH-3\ntitle = left open at door-9.plant.example.com\n"
+				     "severity = low\nstatus = resolved\nhost = door-9.plant.example.com\n"
+				     "occurred_at = 2026-03-02T18:45:22Z\nignored 1";
+	struct format_input input = {.source = "here", .now = NOW};
+	char *yaml, *json, *is, *manual;
+	size_t len, lines = 0;
+
+	(void)state;
+	yaml = read_file(GATEHOUSE ".yaml", 1 << 16, &len, NULL);
+	json = read_file(GATEHOUSE ".json", 1 << 16, &input.len, NULL);
+	manual = read_file("deploy/man/headsup-formats.5", 1 << 20, &len, NULL);
+	assert_true(yaml != NULL && json != NULL && manual != NULL);
+	for (const char *at = yaml; *at != '\0'; at++)
+		lines += *at == '\n';
+	assert_true(lines <= GATEHOUSE_LINES_MAX);
+	/* The manual's worked example is this one, to the letter. */
+	assert_non_null(strstr(manual, yaml));
+	assert_non_null(strstr(manual, json));
+	input.body = json;
+	is = render(GATEHOUSE ".yaml", &input);
+	check_lines("gatehouse", is, wanted);
+	free(yaml);
+	free(json);
+	free(manual);
+	free(is);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(samples__all_of_them__become_what_was_reviewed),
 	    cmocka_unit_test(variants__as_senders_document_them__are_understood),
 	    cmocka_unit_test(dedup__of_repeats_and_look_alikes__tells_them_apart),
+	    cmocka_unit_test(gatehouse__by_a_file_of_few_lines__is_onboarded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
