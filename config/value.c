@@ -936,9 +936,11 @@ bool text_is_absent(const char *text, const struct absent *absent)
 		return true;
 	if (absent == NULL)
 		return false;
-	for (char **word = absent->words; word != NULL && *word != NULL; word++)
-		if (strcasecmp(*word, text) == 0)
+	for (char **word = absent->words; word != NULL && *word != NULL; word++) {
+		/* Mostly the first letter tells. */
+		if (((**word ^ *text) & ~('a' ^ 'A')) == 0 && strcasecmp(*word, text) == 0)
 			return true;
+	}
 	return absent->like != NULL && regex_holds(absent->like, text);
 }
 

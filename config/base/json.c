@@ -409,9 +409,17 @@ out:
 
 const cJSON *json_get(const cJSON *object, const char *name)
 {
+	const cJSON *member;
+
 	if (!cJSON_IsObject(object) || name == NULL)
 		return NULL;
-	return cJSON_GetObjectItemCaseSensitive(object, name);
+	/* As cJSON does it, without a call for each member: formats ask for some thirty names of each alert. */
+	cJSON_ArrayForEach(member, object)
+	{
+		if (member->string != NULL && member->string[0] == name[0] && strcmp(member->string, name) == 0)
+			return member;
+	}
+	return NULL;
 }
 
 const char *json_text(const cJSON *object, const char *name)
