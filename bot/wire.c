@@ -63,7 +63,7 @@ struct wire {
 	struct lws *wsi;
 	uv_timer_t timer;
 	uv_getaddrinfo_t lookup;
-	bool is_looking, is_timer_closed;
+	bool is_looking, is_timer_closed, said_goodbye;
 	char *host, *path; /* path with its query */
 	int port;
 	bool is_tls, by_proxy;
@@ -466,18 +466,33 @@ void wire_close(struct wire *wire)
 	lws_callback_on_writable(wire->wsi);
 }
 
+/*
+ * A close frame by hand: what lws_close_reason() sets does not leave libwebsockets 4.1 when a connection is closed from its writable
+ * callback. The peer answers with its own, or the timer ends it.
+ */
+static int say_goodbye(struct wire *wire)
+{
+	unsigned char space[LWS_PRE + 8], *frame = space + LWS_PRE;
+
+	if (wire->said_goodbye)
+		return 0;
+	wire->said_goodbye = true;
+	frame[0] = 0x88;     /* final, close */
+	frame[1] = 0x80 | 2; /* masked, as all that a client says */
+	arc4random_buf(frame + 2, 4);
+	frame[6] = frame[2] ^ (LWS_CLOSE_STATUS_NORMAL >> 8);
+	frame[7] = frame[3] ^ (LWS_CLOSE_STATUS_NORMAL & 0xFF);
+	return lws_write(wire->wsi, frame, 8, LWS_WRITE_RAW) < 0 ? -1 : 0;
+}
+
 /* The connection may be written to: one message, or goodbye. Non-zero: libwebsockets closes it. */
 static int on_writable(struct wire *wire)
 {
 	struct queued *queued = wire->queue;
 	int written;
 
-	if (queued == NULL) {
-		if (wire->state != CLOSING)
-			return 0;
-		lws_close_reason(wire->wsi, LWS_CLOSE_STATUS_NORMAL, NULL, 0);
-		return -1;
-	}
+	if (queued == NULL)
+		return wire->state == CLOSING ? say_goodbye(wire) : 0;
 	written = lws_write(wire->wsi, queued->data + LWS_PRE, queued->len, LWS_WRITE_TEXT);
 	wire->queue = queued->next;
 	if (wire->queue == NULL)
@@ -576,6 +591,8 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 	case LWS_CALLBACK_CLIENT_WRITEABLE:
 		return on_writable(wire);
 	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+		if (wire->said_goodbye)
+			return -1;
 		if (len >= 2)
 			set_why(wire, "the peer closed it code=%u",
 			    (unsigned)(((unsigned char *)in)[0] << 8 | ((unsigned char *)in)[1]));
