@@ -14,6 +14,7 @@
 
 #define ALERT_NOTE_MAX 512   /* bytes of one note */
 #define ALERT_NOTES_MAX 4096 /* bytes of all notes of an alert */
+#define LABELS_STEP 16       /* by which the room for labels grows */
 
 #define AT(member) offsetof(struct alert, member)
 
@@ -138,9 +139,16 @@ const char *alert_value(const struct alert *alert, const char *name, char space[
  * caller frees. */
 static char *mend(const char *text, size_t max, bool *cut)
 {
-	size_t len = strlen(text), clean = 0, at, size;
+	size_t len, clean = 0, at, size;
 	struct buf out;
 
+	/* ASCII and short, as nearly all is: nothing to mend. */
+	for (at = 0; at < max && text[at] != '\0' && (unsigned char)text[at] < 0x80; at++)
+		continue;
+	*cut = false;
+	if (text[at] == '\0')
+		return xstrndup(text, at);
+	len = strlen(text);
 	buf_init(&out, max);
 	buf_reserve(&out, len < max ? len : max);
 	for (at = 0; at < len && out.len + (at - clean) < max; at += size) {
@@ -210,8 +218,9 @@ void alert_add_label(struct alert *alert, const char *name, const char *value)
 	if (cut_value)
 		alert_note(alert, "label %s was longer than %d bytes and is cut", mended_name,
 		    ALERT_FIELD_MAX);
-	alert->labels =
-	    xreallocarray(alert->labels, alert->label_count + 1, sizeof(alert->labels[0]));
+	if (alert->label_count % LABELS_STEP == 0)
+		alert->labels = xreallocarray(
+		    alert->labels, alert->label_count + LABELS_STEP, sizeof(alert->labels[0]));
 	alert->labels[alert->label_count++] = (struct label){mended_name, mended_value};
 }
 
