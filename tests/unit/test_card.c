@@ -237,8 +237,8 @@ static void alert__in_each_state__has_only_buttons_that_apply(void **state)
 		enum alert_status status;
 		const char *buttons, *word;
 	} cases[] = {
-	    {ALERT_OPEN, "Ack Resolve Escalate …", "Open"},
-	    {ALERT_ACKED, "Resolve Escalate …", "Acked by <@U0ALICE> in Slack, 2 min after it fired"},
+	    {ALERT_OPEN, "Ack Resolve That was me Escalate …", "Open"},
+	    {ALERT_ACKED, "Resolve That was me Escalate …", "Acked by <@U0ALICE> in Slack, 2 min after it fired"},
 	    {ALERT_RESOLVED, "…", "Resolved by <@U0ALICE> in Slack, 2 min after it fired"},
 	    {ALERT_EXPECTED, "…", "Expected"},
 	    {ALERT_CLAIMED, "…", "Claimed (late) by <@U0ALICE> in Slack"},
