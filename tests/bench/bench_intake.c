@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "config/base/json.h"
+#include "config/base/log.h"
 #include "config/base/memory.h"
 #include "config/config.h"
 #include "config/format.h"
@@ -50,7 +52,8 @@ static char *body_of(const cJSON *sample, size_t n)
 
 	snprintf(id, sizeof(id), "%012zx", n);
 	cJSON_ReplaceItemInObjectCaseSensitive(
-	    cJSON_GetObjectItemCaseSensitive(json, "output_fields"), "container.id", cJSON_CreateString(id));
+	    cJSON_GetObjectItemCaseSensitive(json, "output_fields"), "container.id",
+	    cJSON_CreateString(id));
 	text = json_write(json);
 	cJSON_Delete(json);
 	return text;
@@ -64,8 +67,8 @@ static void take(struct desk *desk, const struct format *format, const char *bod
 	if (!storage_begin(desk->storage, &err) ||
 	    !format_read(format, body, strlen(body), "falco", false, desk->now, &result, &err))
 		die("read", &err);
-	if (result.count != 1 || result.items[0].alert == NULL || !intake(desk, result.items[0].alert, &err) ||
-	    result.items[0].alert->count != 1)
+	if (result.count != 1 || result.items[0].alert == NULL ||
+	    !intake(desk, result.items[0].alert, &err) || result.items[0].alert->count != 1)
 		die("stored", &err);
 	format_result_fini(&result);
 	if (!storage_end(desk->storage, true, &err))
@@ -92,7 +95,8 @@ static int by_value(const void *a, const void *b)
 static void print_row(const char *name, double values[ROUNDS])
 {
 	qsort(values, ROUNDS, sizeof(double), by_value);
-	printf("  %-56s %9.1f %9.1f %9.1f\n", name, values[ROUNDS / 2], values[0], values[ROUNDS - 1]);
+	printf(
+	    "  %-56s %9.1f %9.1f %9.1f\n", name, values[ROUNDS / 2], values[0], values[ROUNDS - 1]);
 }
 
 static char *write_file(const char *folder, const char *name, const char *text)
@@ -128,7 +132,11 @@ int main(void)
 	size_t n = 0;
 	FILE *file = fopen(SAMPLE, "r");
 
-	sample = file != NULL ? json_parse(sample_text, fread(sample_text, 1, sizeof(sample_text), file), &err) : NULL;
+	umask(077);
+	log_setup(LOG_WARN, false);
+	sample = file != NULL ? json_parse(sample_text,
+				    fread(sample_text, 1, sizeof(sample_text), file), &err)
+			      : NULL;
 	if (sample == NULL || mkdtemp(folder) == NULL)
 		die(SAMPLE, &err);
 	fclose(file);
@@ -161,7 +169,8 @@ int main(void)
 				free(bodies[i]);
 		}
 	}
-	printf("%-58s %9s %9s %9s\n", "One Falco alert in process, without HTTP and commit: us", "median", "min", "max");
+	printf("%-58s %9s %9s %9s\n", "One Falco alert in process, without HTTP and commit: us",
+	    "median", "min", "max");
 	print_row("reading, matching, storing, its card in the outbox", all);
 	print_row("of that reading", reading);
 	cJSON_Delete(sample);

@@ -71,8 +71,8 @@ static void print_row(const char *name, const struct series *series, int digits,
 	struct series sorted = *series;
 
 	qsort(sorted.values, sorted.count, sizeof(double), by_value);
-	printf("  %-56s %9.*f %9.*f %9.*f   %s\n", name, digits, sorted.values[sorted.count / 2], digits, sorted.values[0], digits,
-	    sorted.values[sorted.count - 1], target);
+	printf("  %-56s %9.*f %9.*f %9.*f   %s\n", name, digits, sorted.values[sorted.count / 2],
+	    digits, sorted.values[0], digits, sorted.values[sorted.count - 1], target);
 	fflush(stdout);
 }
 
@@ -100,7 +100,8 @@ static double cpu_s(pid_t pid)
 	fclose(file);
 	text[len] = '\0';
 	at = strrchr(text, ')');
-	if (at == NULL || sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system) != 2)
+	if (at == NULL || sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu",
+			      &user, &system) != 2)
 		fail_msg("%s cannot be read", path);
 	return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
@@ -160,7 +161,8 @@ static void fire(struct wire *wire, struct load *load)
 static bool is_answered(struct wire *wire, const struct load *load)
 {
 	const char *end, *length;
-	ssize_t got = recv(wire->fd, wire->in + wire->in_len, sizeof(wire->in) - 1 - wire->in_len, MSG_DONTWAIT);
+	ssize_t got = recv(
+	    wire->fd, wire->in + wire->in_len, sizeof(wire->in) - 1 - wire->in_len, MSG_DONTWAIT);
 
 	if (got < 0 && errno == EAGAIN)
 		return false;
@@ -194,7 +196,8 @@ static int next_in_ms(const struct load *load, int64_t begin_us)
 static void fire_due(struct load *load, struct wire *wires, int64_t begin_us)
 {
 	for (size_t i = 0; i < CONNECTIONS && load->fired < load->count; i++) {
-		if (load->pace_us > 0 && begin_us + (int64_t)load->fired * load->pace_us > now_us(CLOCK_MONOTONIC))
+		if (load->pace_us > 0 &&
+		    begin_us + (int64_t)load->fired * load->pace_us > now_us(CLOCK_MONOTONIC))
 			return;
 		if (!wires[i].is_busy)
 			fire(&wires[i], load);
@@ -295,9 +298,11 @@ static char *falco_body(const cJSON *sample, size_t n, char *host)
 	char *text;
 
 	replace(json, "hostname", host);
-	replace(json, "priority", xstrdup("Notice")); /* Falco's own for this rule: no page, no reminder */
+	replace(json, "priority",
+	    xstrdup("Notice")); /* Falco's own for this rule: no page, no reminder */
 	replace(fields, "container.id", xasprintf("%012zx", n));
-	replace(fields, "user.name", n % 2 == 0 ? xasprintf("user-%zu", n * 13 % (PEOPLE * 2)) : NULL);
+	replace(
+	    fields, "user.name", n % 2 == 0 ? xasprintf("user-%zu", n * 13 % (PEOPLE * 2)) : NULL);
 	text = json_write(json);
 	cJSON_Delete(json);
 	return text;
@@ -312,7 +317,8 @@ static struct shot *alert_shots(const cJSON *sample, size_t first, size_t count)
 		size_t n = first + i;
 		char *host = xasprintf("c%zu-web-%zu", n % 1000, 50 + n % 7);
 
-		shots[i] = shot_new("/v1/alerts/falco", "falco-token-0123456789abcdef", falco_body(sample, n, host));
+		shots[i] = shot_new("/v1/alerts/falco", "falco-token-0123456789abcdef",
+		    falco_body(sample, n, host));
 	}
 	return shots;
 }
@@ -333,7 +339,8 @@ static char *announcement_body(size_t n)
 	case 2:
 	case 3:
 	case 4:
-		match = xasprintf("\"host=c%zu-db-%zu\", \"rule=rule-%zu\"", cluster, n % 7, n % 300);
+		match =
+		    xasprintf("\"host=c%zu-db-%zu\", \"rule=rule-%zu\"", cluster, n % 7, n % 300);
 		break;
 	case 5:
 		match = xasprintf("\"service=s-%zu\", \"rule=rule-*\"", cluster);
@@ -341,8 +348,9 @@ static char *announcement_body(size_t n)
 	default:
 		match = xasprintf("\"host=c%zu-web-%zu\"", cluster, n % 9);
 	}
-	body = xasprintf("{\"match\":[%s],\"author\":\"user-%zu\",\"for\":\"4h\",\"max\":50,\"because\":\"deploy\"}", match,
-	    n * 7919 % PEOPLE);
+	body = xasprintf("{\"match\":[%s],\"author\":\"user-%zu\",\"for\":\"4h\",\"max\":50,"
+			 "\"because\":\"deploy\"}",
+	    match, n * 7919 % PEOPLE);
 	free(match);
 	return body;
 }
@@ -374,9 +382,11 @@ static struct world *server(const char *api)
 	buf_printf(&config,
 	    "listen: 127.0.0.1:@PORT@\n"
 	    "store: sqlite://@DIR@/headsup.db\n"
-	    "slack: {app_token: \"${SLACK_APP_TOKEN}\", bot_token: \"${SLACK_BOT_TOKEN}\", api_url: \"%s\", posts_per_second: 1000}\n"
+	    "slack: {app_token: \"${SLACK_APP_TOKEN}\", bot_token: \"${SLACK_BOT_TOKEN}\", "
+	    "api_url: \"%s\", posts_per_second: 1000}\n"
 	    "sources: [{name: falco, format: falco, token: falco-token-0123456789abcdef}]\n"
-	    "tokens: [{name: ops, token: \"${HEADSUP_OPS_TOKEN}\", may: [send, read, act, announce, announce_for]}]\n"
+	    "tokens: [{name: ops, token: \"${HEADSUP_OPS_TOKEN}\", may: [send, read, act, "
+	    "announce, announce_for]}]\n"
 	    "routes: [{channel: \"#security-alerts\"}]\n"
 	    "people:\n",
 	    api[0] != '\0' ? api : "http://127.0.0.1:1/api/");
@@ -430,7 +440,8 @@ static void side_check(const struct side *side, size_t alerts)
 			 metric(side->world, "headsup_outbox_words{state=\"sending\"} ");
 
 	if (open < (double)alerts || waiting < (double)alerts)
-		fail_msg("of %zu alerts %.0f are open and %.0f wait in the outbox", alerts, open, waiting);
+		fail_msg("of %zu alerts %.0f are open and %.0f wait in the outbox", alerts, open,
+		    waiting);
 }
 
 static void bench_cpu(void)
@@ -460,7 +471,8 @@ static void bench_cpu(void)
 	print_row("CPU s per 1 000 alerts, 10 000 announcements stand", &many.cpu, 4, "");
 	print_row("alerts a second, 10 000 announcements stand", &many.rate, 0, "");
 	print_row("CPU with 10 000 announcements / without", &ratio, 3, "at most 1.2");
-	printf("  (%.0f near misses and %.0f suppressed of %zu)\n", metric(many.world, "headsup_alerts_near_misses_total "),
+	printf("  (%.0f near misses and %.0f suppressed of %zu)\n",
+	    metric(many.world, "headsup_alerts_near_misses_total "),
 	    metric(many.world, "headsup_alerts_suppressed_total "), sent);
 	cJSON_Delete(sample);
 	world_stop(none.world);
@@ -477,7 +489,8 @@ static bool has_posts(struct world *world, size_t count)
 }
 
 /* For each call of the simulator's the time since its alert was sent, in ms; DELAYS has one for each alert. */
-static void read_delays(struct world *world, const struct shot *shots, size_t first, size_t count, double *delays)
+static void read_delays(
+    struct world *world, const struct shot *shots, size_t first, size_t count, double *delays)
 {
 	const cJSON *call;
 	size_t found = 0;
@@ -505,7 +518,8 @@ static void bench_latency(void)
 	cJSON *sample = read_sample();
 
 	for (size_t round = 0; round < ROUNDS; round++) {
-		struct load load = {.world = world, .count = PACED, .status = 202, .pace_us = PACE_US};
+		struct load load = {
+		    .world = world, .count = PACED, .status = 202, .pace_us = PACE_US};
 		double delays[PACED];
 		size_t mark = world_mark(world), first = round * PACED;
 
