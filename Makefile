@@ -40,7 +40,7 @@ demo:
 	@$(MAKE) --no-print-directory -j2 all
 	@BUILD=$(BUILD) sh deploy/demo.sh
 check:
-	@sh deploy/deps.sh check
+	@BUILD=$(BUILD) sh deploy/deps.sh check
 	@$(MAKE) --no-print-directory arrows
 	@$(MAKE) --no-print-directory -j2 all
 	@$(MAKE) --no-print-directory -j2 unit

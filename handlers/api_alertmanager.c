@@ -18,6 +18,7 @@
 #define RESOLVE_TIMEOUT_S 300 /* an alert that says no end holds so long, as Alertmanager has it */
 #define UUID_PREFIX "00000000-0000-4000-8000-"
 #define UUID_MAX 40
+#define AS_VERSION "0.25.0" /* whose API this is; amtool warns when its own is another */
 
 /* ---- answers ---------------------------------------------------------------------------------------------- */
 
@@ -740,11 +741,11 @@ void api_am_status(struct call *call)
 	json_put(part, "original", "# headsup: its configuration is its own\n");
 	json_put_time(json, "uptime", call->desk->started_at);
 	part = cJSON_AddObjectToObject(json, "versionInfo");
-	json_put(part, "version", HEADSUP_VERSION);
+	json_put(part, "version", AS_VERSION);
 	json_put(part, "branch", "headsup");
 	json_put(part, "buildDate", "");
 	json_put(part, "buildUser", "");
 	json_put(part, "goVersion", "");
-	json_put(part, "revision", "");
+	json_put(part, "revision", HEADSUP_VERSION);
 	api_json(call->answer, 200, json);
 }
