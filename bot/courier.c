@@ -153,7 +153,7 @@ static void find_buckets(struct courier *courier, const struct lane *lane, const
 
 	need->channel = NULL;
 	if (spoken->peer == PEER_PAGERDUTY_EVENTS) {
-		need->method = minute_bucket(courier, lane->name, courier->config->pagerduty.events_per_minute);
+		need->method = limits_window(courier->limits, lane->name, courier->config->pagerduty.events_per_minute, now);
 		return;
 	}
 	/* Whoever may post more to a channel (an arrangement with Slack, a test) may do more of the rest as well. */

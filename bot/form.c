@@ -35,6 +35,8 @@ void form_put_object(struct buf *form, const cJSON *object)
 {
 	const cJSON *member;
 
+	if (!cJSON_IsObject(object))
+		return;
 	cJSON_ArrayForEach (member, object) {
 		char *value;
 

@@ -13,6 +13,8 @@ struct bucket {
 	char *key;
 	double per_ms, burst, tokens;
 	uint64_t filled_at, paused_until;
+	uint64_t *taken_at; /* of a window: when each of the last COUNT tokens was taken (0: it was not); NULL: no window */
+	size_t count, at;
 };
 
 struct limits {
@@ -33,6 +35,7 @@ void limits_free(struct limits *limits)
 		for (struct bucket *bucket = limits->chains[i], *next; bucket != NULL; bucket = next) {
 			next = bucket->next;
 			free(bucket->key);
+			free(bucket->taken_at);
 			free(bucket);
 		}
 	}
@@ -88,18 +91,50 @@ struct bucket *limits_bucket(struct limits *limits, const char *key, double per_
 	return bucket;
 }
 
+struct bucket *limits_window(struct limits *limits, const char *key, double max, uint64_t now)
+{
+	struct bucket *bucket = limits_bucket(limits, key, max, max, now);
+	size_t count = max < 1 ? 1 : (size_t)max;
+
+	if (max > LIMITS_WINDOW_MAX)
+		count = 0;
+	if (bucket->count == count)
+		return bucket;
+	/* Its first time, or a reload changed it. */
+	free(bucket->taken_at);
+	bucket->taken_at = count > 0 ? xcalloc(count, sizeof(*bucket->taken_at)) : NULL;
+	bucket->count = count;
+	bucket->at = 0;
+	return bucket;
+}
+
+/* The oldest of those remembered has to be a minute old. */
+static uint64_t window_ready_at(const struct bucket *bucket, uint64_t now)
+{
+	uint64_t taken_at = bucket->taken_at[bucket->at];
+
+	return taken_at == 0 || now >= taken_at + LIMITS_WINDOW_MS ? now : taken_at + LIMITS_WINDOW_MS;
+}
+
 uint64_t bucket_ready_at(struct bucket *bucket, uint64_t now)
 {
 	uint64_t at = now;
 
 	fill(bucket, now);
-	if (bucket->tokens < 1)
+	if (bucket->taken_at != NULL)
+		at = window_ready_at(bucket, now);
+	else if (bucket->tokens < 1)
 		at = now + (uint64_t)ceil((1 - bucket->tokens) / bucket->per_ms);
 	return at > bucket->paused_until ? at : bucket->paused_until;
 }
 
 void bucket_take(struct bucket *bucket, uint64_t now)
 {
+	if (bucket->taken_at != NULL) {
+		bucket->taken_at[bucket->at] = now != 0 ? now : 1;
+		bucket->at = (bucket->at + 1) % bucket->count;
+		return;
+	}
 	fill(bucket, now);
 	bucket->tokens -= 1;
 }

@@ -60,6 +60,39 @@ static void buckets__of_other_keys__do_not_share(void **state)
 	assert_ptr_equal(limits_bucket(*state, "a", 60, 1, 0), a);
 }
 
+static void window__used_up__opens_a_minute_after_each_was_taken(void **state)
+{
+	struct bucket *window = limits_window(*state, "a", 120, 1000);
+
+	assert_int_equal(take_all(window, 1000, 1000), 120);
+	assert_int_equal(bucket_ready_at(window, 1000), 1000 + LIMITS_WINDOW_MS);
+	assert_int_equal(take_all(window, 1000, 1000 + LIMITS_WINDOW_MS), 120);
+	assert_int_equal(take_all(window, 2000 + LIMITS_WINDOW_MS, 900 + 2 * LIMITS_WINDOW_MS), 0);
+}
+
+static void window__of_any_size__never_lets_more_through_in_a_minute(void **state)
+{
+	static const double sizes[] = {0.2, 1, 7, LIMITS_WINDOW_MAX};
+	char key[8];
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct bucket *window;
+
+		snprintf(key, sizeof(key), "%zu", i);
+		window = limits_window(*state, key, sizes[i], 5);
+		assert_int_equal(take_all(window, 5, 60004), sizes[i] < 1 ? 1 : (int)sizes[i]);
+	}
+	/* Larger ones are for tests and benches: a bucket will do. */
+	assert_int_equal(take_all(limits_window(*state, "large", 5000, 5), 5, 5), 5000);
+}
+
+static void window__changed_by_a_reload__goes_by_the_new_size(void **state)
+{
+	assert_int_equal(take_all(limits_window(*state, "a", 2, 5), 5, 5), 2);
+	assert_int_equal(take_all(limits_window(*state, "a", 3, 5), 5, 5), 3);
+	assert_int_equal(take_all(limits_window(*state, "a", 3, 5), 5, 5), 0);
+}
+
 static void bucket__paused__gives_none_before(void **state)
 {
 	struct bucket *bucket = limits_bucket(*state, "a", 60, 5, 0);
@@ -120,6 +153,9 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(bucket__new__is_full, setup, teardown),
 	    cmocka_unit_test_setup_teardown(bucket__used_up__fills_at_its_rate_and_no_further_than_its_burst, setup, teardown),
 	    cmocka_unit_test_setup_teardown(buckets__of_other_keys__do_not_share, setup, teardown),
+	    cmocka_unit_test_setup_teardown(window__used_up__opens_a_minute_after_each_was_taken, setup, teardown),
+	    cmocka_unit_test_setup_teardown(window__of_any_size__never_lets_more_through_in_a_minute, setup, teardown),
+	    cmocka_unit_test_setup_teardown(window__changed_by_a_reload__goes_by_the_new_size, setup, teardown),
 	    cmocka_unit_test_setup_teardown(bucket__paused__gives_none_before, setup, teardown),
 	    cmocka_unit_test_setup_teardown(bucket__rate_changed_by_a_reload__goes_by_the_new_one, setup, teardown),
 	    cmocka_unit_test_setup_teardown(bucket__odd_settings__never_stop_for_good, setup, teardown),
