@@ -35,6 +35,8 @@ struct body {
 	size_t parsed_count;
 	const struct format_input *input;
 	struct headers *headers;
+	size_t *work;     /* what may still be looked at of the alert that is being read */
+	size_t work_each; /* what it begins with */
 };
 
 /* ---- documents ------------------------------------------------------------------------------------------ */
@@ -48,6 +50,7 @@ static struct doc *new_doc(
 	doc->up = up;
 	doc->from = from;
 	doc->headers = body->headers;
+	doc->work = body->work;
 	body->docs = xreallocarray(body->docs, body->doc_count + 1, sizeof(struct doc *));
 	body->docs[body->doc_count++] = doc;
 	return doc;
@@ -482,7 +485,7 @@ static bool is_named(char *const *list, size_t count, const char *name)
 }
 
 static void add_members(const struct format *format, const struct label_rule *rule,
-    const cJSON *object, struct alert *alert)
+    const struct doc *doc, const cJSON *object, struct alert *alert)
 {
 	const cJSON *child;
 
@@ -490,6 +493,8 @@ static void add_members(const struct format *format, const struct label_rule *ru
 	{
 		char *text;
 
+		if (!doc_spend(doc, FORMAT_WORK_LABEL))
+			return;
 		if (child->string == NULL ||
 		    is_named(rule->except, rule->except_count, child->string))
 			continue;
@@ -525,8 +530,8 @@ static void add_pair(const struct format *format, const struct label_rule *rule,
 	free(value);
 }
 
-static void add_pairs(const struct format *format, const struct label_rule *rule, const cJSON *node,
-    struct alert *alert)
+static void add_pairs(const struct format *format, const struct label_rule *rule,
+    const struct doc *doc, const cJSON *node, struct alert *alert)
 {
 	const cJSON *child;
 
@@ -534,6 +539,8 @@ static void add_pairs(const struct format *format, const struct label_rule *rule
 		for (const char *at = node->valuestring;;) {
 			size_t len = strcspn(at, ",");
 
+			if (!doc_spend(doc, FORMAT_WORK_LABEL))
+				return;
 			if (len > 0)
 				add_pair(format, rule, at, len, alert);
 			if (at[len] == '\0')
@@ -547,6 +554,8 @@ static void add_pairs(const struct format *format, const struct label_rule *rule
 	{
 		char *name, *value;
 
+		if (!doc_spend(doc, FORMAT_WORK_LABEL))
+			return;
 		if (cJSON_IsString(child)) {
 			add_pair(
 			    format, rule, child->valuestring, strlen(child->valuestring), alert);
@@ -589,13 +598,13 @@ static void read_label(const struct format *format, const struct label_rule *rul
 		    (format->is_strict || cJSON_IsArray(node)))
 			alert_note(alert, "%s cannot be read", pointer_name(&rule->at));
 		else
-			add_members(format, rule, node, alert);
+			add_members(format, rule, scope->doc, node, alert);
 		break;
 	case LABEL_REST:
-		add_members(format, rule, node, alert);
+		add_members(format, rule, scope->doc, node, alert);
 		break;
 	case LABEL_PAIRS:
-		add_pairs(format, rule, node, alert);
+		add_pairs(format, rule, scope->doc, node, alert);
 		break;
 	}
 }
@@ -746,6 +755,8 @@ static struct alert *read_item(
 	}
 	if (!has_severity)
 		alert_note(alert, "severity is not given: taken as medium");
+	if (!doc_spend(item->doc, 0))
+		alert_note(alert, "the body is too large: not all of it was looked at");
 	complete_title(format, alert);
 	scope.is_strict = false;
 	scope.absent = &format->absent;
@@ -776,7 +787,9 @@ static bool read_by_other(struct body *body, const struct other *other, const st
 	struct body sub = {.format = other->format,
 	    .result = body->result,
 	    .input = body->input,
-	    .headers = body->headers};
+	    .headers = body->headers,
+	    .work = body->work,
+	    .work_each = body->work_each};
 	const cJSON *node =
 	    other->has_into ? pointer_find(&other->into, item->doc) : item->doc->node;
 	bool ok;
@@ -823,6 +836,7 @@ static bool read_one_item(struct body *body, const struct item *item, struct err
 	struct scope scope = scope_of(body, item->doc);
 	bool is_object = item->doc != NULL && cJSON_IsObject(item->doc->node);
 
+	*body->work = body->work_each;
 	scope.is_strict = format->is_strict;
 	if (is_object && is_ignored(format, &scope)) {
 		body->result->ignored++;
@@ -853,14 +867,19 @@ bool format_read_input(const struct format *format, const struct format_input *i
     struct format_result *result, struct error *err)
 {
 	struct headers headers = {.list = input->headers, .count = input->header_count};
-	struct body body = {
-	    .format = format, .result = result, .input = input, .headers = &headers};
+	size_t work = FORMAT_WORK_MAX;
+	struct body body = {.format = format,
+	    .result = result,
+	    .input = input,
+	    .headers = &headers,
+	    .work = &work};
 	bool ok;
 
 	*result = (struct format_result){0};
 	ok = read_documents(&body, input->body, input->len, err);
 	for (size_t i = 0; i < format->layer_count && ok; i++)
 		ok = unwrap(&body, &format->layers[i], err);
+	body.work_each = FORMAT_WORK_EACH + FORMAT_WORK_MAX / (body.count + 1);
 	ok = ok && read_items(&body, err);
 	body_fini(&body);
 	headers_fini(&headers);

@@ -8,6 +8,13 @@
 #define FORMAT_FILE_MAX (256 << 10) /* bytes of a format's YAML */
 #define FORMAT_LAYERS_MAX 16
 #define FORMAT_OTHERS_DEPTH_MAX 3 /* formats that read for one another */
+/*
+ * Members and elements that are looked at while layers are taken off, and again for all alerts of a body together; and for each of them
+ * besides. What people send needs a tenth.
+ */
+#define FORMAT_WORK_MAX 4000000
+#define FORMAT_WORK_EACH 12000
+#define FORMAT_WORK_LABEL 100 /* a member that becomes a label costs as much as so many that are only looked at */
 
 /*
  * One layer of wrapping: where the document (or the list of them) is. Without that, the document stays as it is.

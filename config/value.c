@@ -771,14 +771,72 @@ void value_fini(struct value *value)
 
 typedef bool (*visit_node)(void *ctx, const cJSON *node);
 
-static bool walk(
-    const struct pointer *pointer, size_t i, const cJSON *node, visit_node visit, void *ctx);
+/* What is asked, while a document is walked. */
+struct walk {
+	const struct pointer *pointer;
+	const struct doc *doc;
+	visit_node visit;
+	void *ctx;
+};
 
-static bool where_holds(const struct step *step, const cJSON *element)
+static bool walk(const struct walk *w, size_t i, const cJSON *node);
+
+bool doc_spend(const struct doc *doc, size_t count)
 {
-	const cJSON *member = json_get(element, step->name);
+	if (doc->work == NULL)
+		return true;
+	*doc->work -= count < *doc->work ? count : *doc->work;
+	return *doc->work > 0;
+}
+
+/* The rest of NAME after CHILD's own name and a dot; NULL when it does not begin so. */
+static const char *name_inside(const cJSON *child, const char *name)
+{
+	size_t len = strlen(child->string);
+
+	return cJSON_IsObject(child) && strncmp(name, child->string, len) == 0 && name[len] == '.' &&
+		       name[len + 1] != '\0'
+		   ? name + len + 1
+		   : NULL;
+}
+
+/* "host.name" is one member, or name inside host: some tools write both, by turns. */
+static const cJSON *member_find(const struct doc *doc, const cJSON *object, const char *name)
+{
+	const cJSON *child, *found = NULL, *inner = NULL;
+	bool has_dot = strchr(name, '.') != NULL;
+	size_t seen = 0, most = doc->work != NULL ? *doc->work : SIZE_MAX;
+
+	cJSON_ArrayForEach(child, object)
+	{
+		if (++seen > most)
+			break;
+		if (child->string == NULL || child->string[0] != name[0])
+			continue;
+		if (strcmp(child->string, name) == 0) {
+			found = child;
+			break;
+		}
+		if (has_dot && inner == NULL && name_inside(child, name) != NULL)
+			inner = child;
+	}
+	if (!doc_spend(doc, seen))
+		return NULL;
+	for (; found == NULL && inner != NULL; inner = inner->next) {
+		const char *rest = inner->string != NULL ? name_inside(inner, name) : NULL;
+
+		if (rest != NULL)
+			found = member_find(doc, inner, rest);
+	}
+	return found;
+}
+
+static bool where_holds(const struct doc *doc, const struct step *step, const cJSON *element)
+{
+	const cJSON *member = cJSON_IsObject(element) ? member_find(doc, element, step->name) : NULL;
 	char *text = member ? json_scalar(member) : NULL;
-	bool holds = step->value_count == 0 && (text != NULL || cJSON_GetArraySize(member) > 0);
+	bool holds =
+	    step->value_count == 0 && (text != NULL || (member != NULL && member->child != NULL));
 
 	for (size_t i = 0; text != NULL && i < step->value_count && !holds; i++)
 		holds = strcasecmp(text, step->values[i]) == 0;
@@ -786,87 +844,62 @@ static bool where_holds(const struct step *step, const cJSON *element)
 	return holds;
 }
 
-static bool walk_each(
-    const struct pointer *pointer, size_t i, const cJSON *node, visit_node visit, void *ctx)
+static bool walk_each(const struct walk *w, size_t i, const cJSON *node)
 {
-	const struct step *step = &pointer->steps[i];
+	const struct step *step = &w->pointer->steps[i];
 	const cJSON *child;
 
 	cJSON_ArrayForEach(child, node)
 	{
+		if (!doc_spend(w->doc, 1))
+			return false;
 		if (step->kind == STEP_PREFIX &&
 		    (child->string == NULL || !text_prefix(child->string, step->name)))
 			continue;
-		if (step->kind == STEP_WHERE && !where_holds(step, child))
+		if (step->kind == STEP_WHERE && !where_holds(w->doc, step, child))
 			continue;
-		if (walk(pointer, i + 1, child, visit, ctx))
+		if (walk(w, i + 1, child))
 			return true;
 	}
 	return false;
 }
 
-static const cJSON *element_at(const cJSON *array, long index)
+static const cJSON *element_at(const struct doc *doc, const cJSON *array, long index)
 {
 	long count;
 
 	if (index == LONG_MIN)
 		return NULL;
-	if (index < 0) {
-		count = cJSON_GetArraySize(array);
+	count = cJSON_GetArraySize(array);
+	if (index < 0)
 		index += count;
-	}
-	return index < 0 || index > INT_MAX ? NULL : cJSON_GetArrayItem(array, (int)index);
+	return index < 0 || index >= count || !doc_spend(doc, (size_t)count)
+		   ? NULL
+		   : cJSON_GetArrayItem(array, (int)index);
 }
 
-/* The member whose name is the LEN bytes at NAME. */
-static const cJSON *member_named(const cJSON *object, const char *name, size_t len)
-{
-	const cJSON *child;
-
-	cJSON_ArrayForEach(child, object)
-	{
-		if (child->string != NULL && strncmp(child->string, name, len) == 0 &&
-		    child->string[len] == '\0')
-			return child;
-	}
-	return NULL;
-}
-
-/* "host.name" is one member, or name inside host: some tools write both, by turns. */
-static const cJSON *member_find(const cJSON *object, const char *name)
-{
-	const cJSON *found = json_get(object, name), *inner;
-
-	for (const char *dot = strchr(name, '.'); found == NULL && dot != NULL && dot[1] != '\0';
-	     dot = strchr(dot + 1, '.')) {
-		inner = member_named(object, name, (size_t)(dot - name));
-		if (cJSON_IsObject(inner))
-			found = member_find(inner, dot + 1);
-	}
-	return found;
-}
-
-/* Calls VISIT for each node that the pointer names, from its step I on; true when VISIT said so. */
-static bool walk(
-    const struct pointer *pointer, size_t i, const cJSON *node, visit_node visit, void *ctx)
+/* Asks VISIT about each node that the pointer names, from its step I on; true when it said so. */
+static bool walk(const struct walk *w, size_t i, const cJSON *node)
 {
 	const struct step *step;
 	const cJSON *child;
 
-	if (i == pointer->count)
-		return visit(ctx, node);
-	step = &pointer->steps[i];
+	if (i == w->pointer->count)
+		return w->visit(w->ctx, node);
+	step = &w->pointer->steps[i];
 	if (!cJSON_IsObject(node) && !cJSON_IsArray(node))
 		return false;
 	if (step->kind != STEP_NAME)
-		return walk_each(pointer, i, node, visit, ctx);
-	child = cJSON_IsArray(node) ? element_at(node, step->index) : member_find(node, step->name);
-	return child != NULL && walk(pointer, i + 1, child, visit, ctx);
+		return walk_each(w, i, node);
+	child = cJSON_IsArray(node) ? element_at(w->doc, node, step->index)
+				    : member_find(w->doc, node, step->name);
+	return child != NULL && walk(w, i + 1, child);
 }
 
 static bool walk_from(
     const struct pointer *pointer, const struct doc *doc, visit_node visit, void *ctx)
 {
+	const struct walk w = {pointer, doc, visit, ctx};
 	const cJSON *part;
 
 	for (size_t up = pointer->up; up > 0 && doc != NULL; up--)
@@ -874,11 +907,11 @@ static bool walk_from(
 	if (doc == NULL || (pointer->is_header && doc->headers == NULL))
 		return false;
 	if (pointer->is_header)
-		return walk(pointer, 0, headers_json(doc->headers), visit, ctx);
+		return walk(&w, 0, headers_json(doc->headers));
 	if (doc->parts != NULL && pointer->count > 0 && pointer->steps[0].kind == STEP_NAME &&
-	    (part = member_find(doc->parts, pointer->steps[0].name)) != NULL)
-		return walk(pointer, 1, part, visit, ctx);
-	return walk(pointer, 0, doc->node, visit, ctx);
+	    (part = member_find(doc, doc->parts, pointer->steps[0].name)) != NULL)
+		return walk(&w, 1, part);
+	return walk(&w, 0, doc->node);
 }
 
 static bool keep_first(void *ctx, const cJSON *node)
@@ -897,8 +930,10 @@ const cJSON *pointer_find(const struct pointer *pointer, const struct doc *doc)
 
 static bool remove_from(const struct pointer *pointer, size_t i, cJSON *node)
 {
+	static const struct doc unbounded;
 	const struct step *step = &pointer->steps[i];
-	const cJSON *named = cJSON_IsArray(node) ? element_at(node, step->index) : NULL;
+	const cJSON *named =
+	    cJSON_IsArray(node) ? element_at(&unbounded, node, step->index) : NULL;
 	bool any = false;
 
 	for (cJSON *child = node->child, *next; child != NULL; child = next) {
@@ -909,7 +944,7 @@ static bool remove_from(const struct pointer *pointer, size_t i, cJSON *node)
 		if (step->kind == STEP_PREFIX &&
 		    (child->string == NULL || !text_prefix(child->string, step->name)))
 			continue;
-		if (step->kind == STEP_WHERE && !where_holds(step, child))
+		if (step->kind == STEP_WHERE && !where_holds(&unbounded, step, child))
 			continue;
 		if (i + 1 < pointer->count) {
 			any = remove_from(pointer, i + 1, child) || any;
@@ -1265,8 +1300,11 @@ struct joining {
 /* Each text once. False: there is room for no more. */
 static bool join_text(struct joining *joining, const cJSON *node)
 {
-	char *text = json_scalar(node);
+	char *text;
 
+	if (!doc_spend(joining->r->scope->doc, 1 + joining->count))
+		return false;
+	text = json_scalar(node);
 	joining->has_other = joining->has_other || (text == NULL && cJSON_GetArraySize(node) > 0);
 	for (size_t i = 0; text != NULL && i < joining->count; i++) {
 		if (strcmp(joining->texts[i], text) == 0) {

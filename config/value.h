@@ -30,6 +30,7 @@ struct doc {
 	const char *from;        /* the member it was found in; NULL: none. Borrowed from the format */
 	cJSON *parts;            /* what layers put in beside the document's own members; NULL: none */
 	struct headers *headers; /* of the request; NULL: none */
+	size_t *work;            /* members and elements that may still be looked at; NULL: as many as there are */
 };
 struct regex; /* opaque */
 enum decoding { DECODE_NONE, DECODE_HTML, DECODE_SLACK };
@@ -95,6 +96,8 @@ void pointer_fini(struct pointer *pointer);
 void conditions_fini(struct conditions *conditions);
 void value_fini(struct value *value);
 
+/* Takes COUNT off what may still be looked at; false when that was all: then nothing more is found. */
+bool doc_spend(const struct doc *doc, size_t count);
 /* The node that POINTER names first; NULL for none. Borrowed. */
 const cJSON *pointer_find(const struct pointer *pointer, const struct doc *doc);
 bool conditions_hold(const struct conditions *conditions, const struct scope *scope);

@@ -1098,6 +1098,53 @@ static void body__of_hostile_shape__neither_crashes_nor_grows(void **state)
 	}
 }
 
+/* Each of a thousand alerts looks for what stands behind a hundred thousand other members, around it. */
+static void body__of_many_members_and_alerts__takes_no_long_time(void **state)
+{
+	struct timespec from, to;
+	struct reader r;
+	struct buf body;
+	double ms;
+
+	(void)state;
+	buf_init(&body, 8 << 20);
+	buf_puts(&body, "{\"hosts\":[{\"hostname\":\"h\"}");
+	for (int i = 1; i < FORMAT_ALERTS_MAX; i++)
+		buf_puts(&body, ",{\"hostname\":\"h\"}");
+	buf_puts(&body, "]");
+	for (int i = 0; i < 100000; i++)
+		buf_printf(&body, ",\"p%d\":1", i);
+	buf_puts(&body, ",\"policy\":{\"id\":1,\"name\":\"p\"}}");
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+	read_with(&r, "fleet", buf_text(&body));
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
+	ms = ((double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec)) / 1e6;
+	print_message("%.0f ms\n", ms);
+	assert_true(ms < 5000); /* unbounded, it takes minutes */
+	assert_true(r.ok);
+	assert_int_equal(r.result.count, FORMAT_ALERTS_MAX);
+	reader_fini(&r);
+	buf_fini(&body);
+}
+
+static void body__that_is_large__says_when_not_all_was_looked_at(void **state)
+{
+	struct reader r;
+	struct buf body;
+
+	(void)state;
+	buf_init(&body, 8 << 20);
+	buf_puts(&body, "{\"rule\":\"r\"");
+	for (int i = 0; i < 150000; i++)
+		buf_printf(&body, ",\"k%d\":1", i);
+	buf_puts(&body, "}");
+	read_with(&r, "falco", buf_text(&body));
+	assert_string_equal(only(&r)->title, "r");
+	assert_non_null(strstr(only(&r)->notes, "the body is too large: not all of it was looked at"));
+	reader_fini(&r);
+	buf_fini(&body);
+}
+
 static void falco__a_thousand_times__takes_microseconds_each(void **state)
 {
 	struct format *format = format_open("falco", "", NULL);
@@ -1152,6 +1199,8 @@ int main(void)
 	    cmocka_unit_test(format__that_is_not_there__names_the_nearest),
 	    cmocka_unit_test(formats__that_come_with_headsup__all_compile),
 	    cmocka_unit_test(body__of_hostile_shape__neither_crashes_nor_grows),
+	    cmocka_unit_test(body__of_many_members_and_alerts__takes_no_long_time),
+	    cmocka_unit_test(body__that_is_large__says_when_not_all_was_looked_at),
 	    cmocka_unit_test(falco__a_thousand_times__takes_microseconds_each),
 	};
 
