@@ -123,7 +123,8 @@ static uint32_t entity(const char *text, size_t *size)
 	static const struct {
 		const char *name;
 		char c;
-	} names[] = {{"&amp;", '&'}, {"&lt;", '<'}, {"&gt;", '>'}, {"&quot;", '"'}, {"&apos;", '\''}};
+	} names[] = {
+	    {"&amp;", '&'}, {"&lt;", '<'}, {"&gt;", '>'}, {"&quot;", '"'}, {"&apos;", '\''}};
 	uint32_t value = 0;
 	size_t i = 2;
 	bool is_hex;
@@ -144,7 +145,8 @@ static uint32_t entity(const char *text, size_t *size)
 		value = value * (is_hex ? 16 : 10) + (uint32_t)digit;
 	}
 	*size = i + 1;
-	if (text[i] != ';' || value == 0 || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF))
+	if (text[i] != ';' || value == 0 || value > 0x10FFFF ||
+	    (value >= 0xD800 && value <= 0xDFFF))
 		return 0;
 	return value;
 }
@@ -201,8 +203,9 @@ static char *put_slack_link(char *to, const char *inside, size_t len)
 /* Markup, and not just something between < and >, which people should have written as &lt;. */
 static bool is_slack_link(const char *inside, size_t len)
 {
-	return len > 0 && (strchr("!@#", inside[0]) != NULL || memmem(inside, len, "://", 3) != NULL ||
-			      strncmp(inside, "mailto:", 7) == 0 || strncmp(inside, "tel:", 4) == 0);
+	return len > 0 &&
+	       (strchr("!@#", inside[0]) != NULL || memmem(inside, len, "://", 3) != NULL ||
+		   strncmp(inside, "mailto:", 7) == 0 || strncmp(inside, "tel:", 4) == 0);
 }
 
 void decode_slack(char *text)
@@ -245,7 +248,8 @@ cJSON *decode_form(const char *text, size_t len)
 			return NULL;
 		}
 		name = decode_percent(text + at, name_len, true);
-		value = equals != NULL ? decode_percent(equals + 1, n - name_len - 1, true) : xstrdup("");
+		value = equals != NULL ? decode_percent(equals + 1, n - name_len - 1, true)
+				       : xstrdup("");
 		json_put(form, name, value);
 		free(name);
 		free(value);

@@ -253,7 +253,8 @@ static void read_other_format(struct check *check, const struct yaml_node *node,
 		    format_open_builtin(name, opening->depth + 1, &is_there, NULL);
 	if (opening->depth < FORMAT_OTHERS_DEPTH_MAX && opening->other->format == NULL)
 		yaml_mistake(check->yaml, node,
-		    is_there ? "the format %.64s has mistakes" : "no format %.64s is built in", name);
+		    is_there ? "the format %.64s has mistakes" : "no format %.64s is built in",
+		    name);
 	free(name);
 }
 

@@ -75,8 +75,7 @@ static bool add_item(struct item **items, size_t *count, const struct item *item
 
 static struct scope scope_of(const struct body *body, const struct doc *doc)
 {
-	return (struct scope){
-	    .doc = doc, .absent = &body->format->absent, .now = body->input->now};
+	return (struct scope){.doc = doc, .absent = &body->format->absent, .now = body->input->now};
 }
 
 /*
@@ -150,8 +149,7 @@ static bool unwrap_json(struct body *body, const struct layer *layer, struct ite
 	if (inner == NULL)
 		return add_item(items, count, item, err);
 	if (layer->as == NULL)
-		return add_nodes(
-		    body, items, count, item, inner, found_in(&layer->at[0]), err);
+		return add_nodes(body, items, count, item, inner, found_in(&layer->at[0]), err);
 	if (item->doc->parts == NULL)
 		item->doc->parts = cJSON_CreateObject();
 	cJSON_AddItemReferenceToObject(item->doc->parts, layer->as, inner);
@@ -725,8 +723,7 @@ static char *kept_body(const struct format *format, const struct item *item)
 }
 
 /* The alert of ITEM, which is an object; NULL with ERR when there is none to be made. */
-static struct alert *read_item(
-    const struct body *body, const struct item *item, struct error *err)
+static struct alert *read_item(const struct body *body, const struct item *item, struct error *err)
 {
 	const struct format *format = body->format;
 	struct scope scope = scope_of(body, item->doc);
@@ -798,7 +795,8 @@ static bool read_by_other(struct body *body, const struct other *other, const st
 	if (*is_ours)
 		return true;
 	if (other->has_into)
-		ok = add_nodes(&sub, &sub.items, &sub.count, item, node, found_in(&other->into), err);
+		ok = add_nodes(
+		    &sub, &sub.items, &sub.count, item, node, found_in(&other->into), err);
 	else
 		ok = add_item(&sub.items, &sub.count, item, err);
 	body->result->ignored += ok && sub.count == 0;
@@ -868,11 +866,8 @@ bool format_read_input(const struct format *format, const struct format_input *i
 {
 	struct headers headers = {.list = input->headers, .count = input->header_count};
 	size_t work = FORMAT_WORK_MAX;
-	struct body body = {.format = format,
-	    .result = result,
-	    .input = input,
-	    .headers = &headers,
-	    .work = &work};
+	struct body body = {
+	    .format = format, .result = result, .input = input, .headers = &headers, .work = &work};
 	bool ok;
 
 	*result = (struct format_result){0};

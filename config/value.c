@@ -523,15 +523,15 @@ static void read_take_strip(struct check *check, const struct yaml_node *node, v
 /* Words that tools commonly have for how bad something is. */
 static const struct {
 	const char *from, *to;
-} usual_words[] = {
-    {"critical", "critical"}, {"crit", "critical"}, {"fatal", "critical"}, {"emergency", "critical"},
-    {"emerg", "critical"}, {"alert", "critical"}, {"panic", "critical"}, {"disaster", "critical"},
-    {"page", "critical"}, {"p1", "critical"}, {"high", "high"}, {"error", "high"}, {"err", "high"},
-    {"major", "high"}, {"severe", "high"}, {"p2", "high"}, {"medium", "medium"}, {"moderate", "medium"},
-    {"med", "medium"}, {"warning", "medium"}, {"warn", "medium"}, {"p3", "medium"}, {"low", "low"},
-    {"minor", "low"}, {"notice", "low"}, {"p4", "low"}, {"info", "info"}, {"informational", "info"},
-    {"information", "info"}, {"debug", "info"}, {"none", "info"}, {"ok", "info"}, {"success", "info"},
-    {"p5", "info"}, {"trace", "info"}, {"negligible", "info"}};
+} usual_words[] = {{"critical", "critical"}, {"crit", "critical"}, {"fatal", "critical"},
+    {"emergency", "critical"}, {"emerg", "critical"}, {"alert", "critical"}, {"panic", "critical"},
+    {"disaster", "critical"}, {"page", "critical"}, {"p1", "critical"}, {"high", "high"},
+    {"error", "high"}, {"err", "high"}, {"major", "high"}, {"severe", "high"}, {"p2", "high"},
+    {"medium", "medium"}, {"moderate", "medium"}, {"med", "medium"}, {"warning", "medium"},
+    {"warn", "medium"}, {"p3", "medium"}, {"low", "low"}, {"minor", "low"}, {"notice", "low"},
+    {"p4", "low"}, {"info", "info"}, {"informational", "info"}, {"information", "info"},
+    {"debug", "info"}, {"none", "info"}, {"ok", "info"}, {"success", "info"}, {"p5", "info"},
+    {"trace", "info"}, {"negligible", "info"}};
 
 static void add_pair(struct take *take, const char *from, char *to)
 {
@@ -794,8 +794,8 @@ static const char *name_inside(const cJSON *child, const char *name)
 {
 	size_t len = strlen(child->string);
 
-	return cJSON_IsObject(child) && strncmp(name, child->string, len) == 0 && name[len] == '.' &&
-		       name[len + 1] != '\0'
+	return cJSON_IsObject(child) && strncmp(name, child->string, len) == 0 &&
+		       name[len] == '.' && name[len + 1] != '\0'
 		   ? name + len + 1
 		   : NULL;
 }
@@ -833,7 +833,8 @@ static const cJSON *member_find(const struct doc *doc, const cJSON *object, cons
 
 static bool where_holds(const struct doc *doc, const struct step *step, const cJSON *element)
 {
-	const cJSON *member = cJSON_IsObject(element) ? member_find(doc, element, step->name) : NULL;
+	const cJSON *member =
+	    cJSON_IsObject(element) ? member_find(doc, element, step->name) : NULL;
 	char *text = member ? json_scalar(member) : NULL;
 	bool holds =
 	    step->value_count == 0 && (text != NULL || (member != NULL && member->child != NULL));
@@ -932,8 +933,7 @@ static bool remove_from(const struct pointer *pointer, size_t i, cJSON *node)
 {
 	static const struct doc unbounded;
 	const struct step *step = &pointer->steps[i];
-	const cJSON *named =
-	    cJSON_IsArray(node) ? element_at(&unbounded, node, step->index) : NULL;
+	const cJSON *named = cJSON_IsArray(node) ? element_at(&unbounded, node, step->index) : NULL;
 	bool any = false;
 
 	for (cJSON *child = node->child, *next; child != NULL; child = next) {
@@ -1442,8 +1442,9 @@ static bool read_one(const struct reading *r)
 	if (!conditions_hold(&take->when, r->scope))
 		return false;
 	for (size_t i = 0; i < take->at_count; i++)
-		if (take->join != NULL ? offer_joined(r, &take->at[i])
-				       : walk_from(&take->at[i], r->scope->doc, offer_node, (void *)r))
+		if (take->join != NULL
+			? offer_joined(r, &take->at[i])
+			: walk_from(&take->at[i], r->scope->doc, offer_node, (void *)r))
 			return true;
 	if (take->label != NULL && r->scope->alert != NULL) {
 		label = alert_label(r->scope->alert, take->label);
@@ -1510,7 +1511,8 @@ void value_each_member(
 		for (size_t k = 0; k < value->takes[i].at_count; k++) {
 			const struct pointer *at = &value->takes[i].at[k];
 
-			if (at->up == 0 && !at->is_header && at->count > 0 && at->steps[0].kind == STEP_NAME)
+			if (at->up == 0 && !at->is_header && at->count > 0 &&
+			    at->steps[0].kind == STEP_NAME)
 				visit(ctx, at->steps[0].name);
 		}
 }

@@ -26,18 +26,19 @@
 /* Where reading has come to: a document and those around it. */
 struct doc {
 	const cJSON *node;
-	const struct doc *up;    /* the one it was unwrapped from; NULL: the body */
-	const char *from;        /* the member it was found in; NULL: none. Borrowed from the format */
-	cJSON *parts;            /* what layers put in beside the document's own members; NULL: none */
+	const struct doc *up; /* the one it was unwrapped from; NULL: the body */
+	const char *from;     /* the member it was found in; NULL: none. Borrowed from the format */
+	cJSON *parts;         /* what layers put in beside the document's own members; NULL: none */
 	struct headers *headers; /* of the request; NULL: none */
-	size_t *work;            /* members and elements that may still be looked at; NULL: as many as there are */
+	size_t *
+	    work; /* members and elements that may still be looked at; NULL: as many as there are */
 };
 struct regex; /* opaque */
 enum decoding { DECODE_NONE, DECODE_HTML, DECODE_SLACK };
 /* Texts that mean "no value"; "" always does. */
 struct absent {
-	char **words;              /* NULL-terminated, in any case; NULL: none */
-	const struct regex *like;  /* NULL: none */
+	char **words;             /* NULL-terminated, in any case; NULL: none */
+	const struct regex *like; /* NULL: none */
 };
 struct scope {
 	const struct doc *doc;

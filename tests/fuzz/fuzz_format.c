@@ -31,13 +31,16 @@ static size_t open_formats(void)
 }
 
 /* Cuts headers off TEXT (INPUT's body from there on), in place. */
-static void cut_headers(char *text, size_t size, struct format_header *headers, struct format_input *input)
+static void cut_headers(
+    char *text, size_t size, struct format_header *headers, struct format_input *input)
 {
 	size_t at = 0;
 
-	while (size - at > 2 && memcmp(text + at, "> ", 2) == 0 && input->header_count < HEADERS_FUZZED) {
+	while (size - at > 2 && memcmp(text + at, "> ", 2) == 0 &&
+	       input->header_count < HEADERS_FUZZED) {
 		char *end = memchr(text + at, '\n', size - at);
-		char *colon = end != NULL ? memchr(text + at, ':', (size_t)(end - text) - at) : NULL;
+		char *colon =
+		    end != NULL ? memchr(text + at, ':', (size_t)(end - text) - at) : NULL;
 
 		if (colon == NULL)
 			break;

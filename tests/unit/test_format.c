@@ -901,12 +901,13 @@ static void headers__that_say_what_is_sent__are_read_and_credentials_are_not(voi
 
 static void wrap__by_a_header__makes_the_body_a_member(void **state)
 {
-	static const char yaml[] =
-	    "wrap: {when: \"@/ce-id\", as: data, headers: ce-}\nfields: {title: [/data/t, /data, /t], rule: /id}\n";
+	static const char yaml[] = "wrap: {when: \"@/ce-id\", as: data, headers: ce-}\nfields: "
+				   "{title: [/data/t, /data, /t], rule: /id}\n";
 	static const struct format_header headers[] = {{"CE-Id", "a%20b%"}, {"ce-", "x"}};
 	static const struct {
 		const char *body, *title;
-	} cases[] = {{"{\"t\":\"x\"}", "x"}, {"plain", "plain"}, {"\"text\"", "text"}, {"17", "17"}};
+	} cases[] = {
+	    {"{\"t\":\"x\"}", "x"}, {"plain", "plain"}, {"\"text\"", "text"}, {"17", "17"}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -929,7 +930,8 @@ static void secrets__wherever_they_stand__are_neither_kept_nor_shown(void **stat
 	} cases[] = {
 	    {"{ \"a\": 1 }", "{ \"a\": 1 }"},
 	    {"{\"key\":\"s\",\"a\":1,\"key\":\"s2\"}", "{\"a\":1}"},
-	    {"{\"list\":[{\"key\":\"s\",\"b\":1},{\"key\":{\"c\":2}}]}", "{\"list\":[{\"b\":1},{}]}"},
+	    {"{\"list\":[{\"key\":\"s\",\"b\":1},{\"key\":{\"c\":2}}]}",
+		"{\"list\":[{\"b\":1},{}]}"},
 	    {"{\"kv\":[{\"k\":\"a\",\"v\":1},{\"k\":\"pw\",\"v\":\"s\"}]}",
 		"{\"kv\":[{\"k\":\"a\",\"v\":1},{\"k\":\"pw\"}]}"},
 	};
@@ -951,7 +953,8 @@ static void list__inside_a_layer__is_read_by_a_format_for_each_item(void **state
 
 	(void)state;
 	read_with(&r, "sns",
-	    "{\"Type\":\"Notification\",\"Message\":\"[{\\\"rule\\\":\\\"a\\\",\\\"output\\\":\\\"o\\\"},5,{\\\"eventName\\\":\\\"e\\\","
+	    "{\"Type\":\"Notification\",\"Message\":\"[{\\\"rule\\\":\\\"a\\\",\\\"output\\\":"
+	    "\\\"o\\\"},5,{\\\"eventName\\\":\\\"e\\\","
 	    "\\\"userIdentity\\\":{}}]\"}");
 	assert_true(r.ok);
 	assert_true(r.result.is_many);
@@ -1001,7 +1004,8 @@ static void format__with_a_mistake__says_where(void **state)
 	    {"secrets: [token]\nfields: {title: /t}\n", ":1:11: this is a JSON Pointer"},
 	    {"fields: {title: {at: /t, map: usual}}\n", ":1:31: map is a map"},
 	    {"fields: {title: /t, severity: {at: /s, map: usuel}}\n",
-		":1:45: map is a map: {Emergency: critical, …}; \"*\" is everything else; or usual"},
+		":1:45: map is a map: {Emergency: critical, …}; \"*\" is everything else; or "
+		"usual"},
 	    {"fields: {title: {at: /t, decode: rot13}}\n", ":1:34: "},
 	    {"ignore: [{is: x}]\nfields: {title: /t}\n", ":1:10: a condition lacks at"},
 	    {"labels: [{name: x}]\nfields: {title: /t}\n",
@@ -1140,7 +1144,8 @@ static void body__that_is_large__says_when_not_all_was_looked_at(void **state)
 	buf_puts(&body, "}");
 	read_with(&r, "falco", buf_text(&body));
 	assert_string_equal(only(&r)->title, "r");
-	assert_non_null(strstr(only(&r)->notes, "the body is too large: not all of it was looked at"));
+	assert_non_null(
+	    strstr(only(&r)->notes, "the body is too large: not all of it was looked at"));
 	reader_fini(&r);
 	buf_fini(&body);
 }

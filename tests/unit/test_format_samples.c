@@ -54,7 +54,8 @@ static void put_alert(struct buf *out, const struct alert *alert)
 
 		if (field->kind == FIELD_STATUS)
 			put_line(out, field->name, alert->is_resolve ? "resolved" : "firing");
-		else if (field->kind == FIELD_TIME && field->is_settable && alert->occurred_at == NOW)
+		else if (field->kind == FIELD_TIME && field->is_settable &&
+			 alert->occurred_at == NOW)
 			put_line(out, field->name, "the receipt");
 		else if (field->is_settable && strcmp(field->name, "source") != 0)
 			put_line(out, field->name, alert_value(alert, field->name, space));
@@ -138,7 +139,8 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 
 /* Calls EACH for the entries of PATH, by name; how many there were. */
 static size_t each_entry(const char *path, int (*is_meant)(const struct dirent *entry),
-    void (*each)(struct buf *out, const char *in, const char *name), struct buf *out, const char *in)
+    void (*each)(struct buf *out, const char *in, const char *name), struct buf *out,
+    const char *in)
 {
 	struct dirent **entries;
 	int count = scandir(path, &entries, is_meant, by_name);
@@ -248,8 +250,8 @@ static void blocks_read(struct blocks *blocks, const char *path)
 
 		blocks->list =
 		    xreallocarray(blocks->list, blocks->count + 1, sizeof(*blocks->list));
-		blocks->list[blocks->count++] = (struct block){
-		    xstrndup(at + 3, (size_t)(body - at) - 4), xstrndup(body, n)};
+		blocks->list[blocks->count++] =
+		    (struct block){xstrndup(at + 3, (size_t)(body - at) - 4), xstrndup(body, n)};
 		at = body + n;
 	}
 	free(file);
@@ -375,7 +377,8 @@ static char *key_of(const char *format_name, const char *body)
 	struct error err = {0};
 	char *key;
 
-	if (format == NULL || !format_read(format, body, strlen(body), "here", false, NOW, &result, &err))
+	if (format == NULL ||
+	    !format_read(format, body, strlen(body), "here", false, NOW, &result, &err))
 		fail_msg("%s: %s", body, err.text);
 	if (result.count == 0 || result.items[0].alert == NULL)
 		fail_msg("%s: no alert", body);
@@ -422,15 +425,16 @@ static void dedup__of_repeats_and_look_alikes__tells_them_apart(void **state)
 
 static void gatehouse__by_a_file_of_few_lines__is_onboarded(void **state)
 {
-	static const char wanted[] = "alert 1\nrule = GH-17\n"
-				     "title = forced open at door-7.plant.example.com\nseverity = critical\n"
-				     "status = firing\nactor = alice\nhost = door-7.plant.example.com\n"
-				     "ip = 10.9.8.7\nenv = plant-1\noccurred_at = 2026-03-02T17:45:22Z\n"
-				     "label zone = north\nlabel score = 12345678901234567890\n"
-				     "label firmware = 4.2.1\n"
-				     "alert 2\nrule = GH-3\ntitle = left open at door-9.plant.example.com\n"
-				     "severity = low\nstatus = resolved\nhost = door-9.plant.example.com\n"
-				     "occurred_at = 2026-03-02T18:45:22Z\nignored 1";
+	static const char wanted[] =
+	    "alert 1\nrule = GH-17\n"
+	    "title = forced open at door-7.plant.example.com\nseverity = critical\n"
+	    "status = firing\nactor = alice\nhost = door-7.plant.example.com\n"
+	    "ip = 10.9.8.7\nenv = plant-1\noccurred_at = 2026-03-02T17:45:22Z\n"
+	    "label zone = north\nlabel score = 12345678901234567890\n"
+	    "label firmware = 4.2.1\n"
+	    "alert 2\nrule = GH-3\ntitle = left open at door-9.plant.example.com\n"
+	    "severity = low\nstatus = resolved\nhost = door-9.plant.example.com\n"
+	    "occurred_at = 2026-03-02T18:45:22Z\nignored 1";
 	struct format_input input = {.source = "here", .now = NOW};
 	char *yaml, *json, *is, *manual;
 	size_t len, lines = 0;
