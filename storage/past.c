@@ -11,12 +11,13 @@
 #include <string.h>
 
 #include "config/base/buf.h"
+#include "config/base/json.h"
 #include "config/base/memory.h"
 #include "config/base/text.h"
 
 #define TEXT_MAX_BYTES \
 	(256 << 10)     /* of the statement: 32 matches with 256 values each are far less */
-#define PREFIXES_MAX 16 /* globs of one match that SQL looks at; with more it looks at none */
+#define PREFIXES_MAX 16 /* globs of one match, or values of a label's, that SQL looks at */
 
 /* A value that SQL compares with. */
 struct param {
@@ -37,22 +38,12 @@ struct scan {
 	    labels[MATCH_MAX]; /* those that are looked for, each with room for its value */
 	size_t label_count;
 	struct label found[MATCH_MAX]; /* those that the alert at hand has */
-	struct alert alert;            /* at hand: its texts are the row's */
+	int64_t *paged;                /* ids of those that paged, in order */
+	size_t paged_count, paged_room;
+	struct alert alert; /* at hand: its texts are the row's */
 };
 
 /* ---- which columns -------------------------------------------------------------------------------------- */
-
-static bool is_narrow(const struct field *field)
-{
-	static const char *const names[] = {"severity", "source", "rule", "actor", "host", "ip",
-	    "process", "service", "env", "account", "region"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(field->name, names[i]) == 0)
-			return true;
-	}
-	return false;
-}
 
 static void want_field(struct scan *scan, const struct field *field)
 {
@@ -147,8 +138,10 @@ static bool is_askable(const struct match *match)
 	const struct field *field = match->field;
 	size_t globs = 0;
 
-	if (match->op != MATCH_EQUAL || field == NULL || !is_narrow(field) ||
-	    field->kind == FIELD_IP)
+	if (field == NULL)
+		return match_is_positive(match);
+	if (match->op != MATCH_EQUAL || (field->kind != FIELD_TEXT && field->kind != FIELD_HOST &&
+					    field->kind != FIELD_SEVERITY))
 		return false;
 	for (size_t i = 0; i < match->value_count; i++) {
 		globs += match->values[i].is_glob ? 1 : 0;
@@ -157,6 +150,38 @@ static bool is_askable(const struct match *match)
 			return false;
 	}
 	return globs <= PREFIXES_MAX;
+}
+
+/* Labels hold NAME with a value that begins with LEN bytes of VALUE, or is those (IS_WHOLE): as alerts.c writes them. */
+static void add_label(
+    struct scan *scan, const char *name, const char *value, size_t len, bool is_whole)
+{
+	cJSON *object = cJSON_CreateObject();
+	char *begin = xstrndup(value, len), *text;
+
+	json_put(object, name, begin);
+	text = json_write(object);
+	text[strlen(text) - (is_whole ? 1 : 2)] = '\0'; /* {"name":"value"} without its end */
+	buf_puts(&scan->text, "instr(labels, ");
+	add_made(scan, xstrdup(text + 1));
+	buf_putc(&scan->text, ')');
+	free(text);
+	free(begin);
+	cJSON_Delete(object);
+}
+
+static void add_label_match(struct scan *scan, const struct match *match)
+{
+	if (match->op != MATCH_EQUAL || match->value_count > PREFIXES_MAX) {
+		add_label(scan, match->name, "", 0, false);
+		return;
+	}
+	for (size_t i = 0; i < match->value_count; i++) {
+		const struct match_value *value = &match->values[i];
+
+		buf_puts(&scan->text, i > 0 ? " OR " : "");
+		add_label(scan, match->name, value->text, value->prefix_len, !value->is_glob);
+	}
 }
 
 static void add_match(struct scan *scan, const struct match *match)
@@ -183,11 +208,7 @@ static void write_statement(struct scan *scan)
 {
 	const struct past_query *query = scan->query;
 
-	buf_puts(&scan->text, "SELECT rule, host, id IN (SELECT id FROM alerts INDEXED BY "
-			      "alerts_paged WHERE page_status "
-			      "IS NOT NULL AND received_at >= ");
-	add_param(scan, NULL, query->since);
-	buf_putc(&scan->text, ')');
+	buf_puts(&scan->text, "SELECT rule, host, id");
 	for (size_t i = 0; i < scan->field_count; i++)
 		buf_printf(&scan->text, ", %s", scan->fields[i]->name);
 	if (scan->label_count > 0)
@@ -198,7 +219,10 @@ static void write_statement(struct scan *scan)
 		if (!is_askable(query->matches->list[i]))
 			continue;
 		buf_puts(&scan->text, " AND (");
-		add_match(scan, query->matches->list[i]);
+		if (query->matches->list[i]->field == NULL)
+			add_label_match(scan, query->matches->list[i]);
+		else
+			add_match(scan, query->matches->list[i]);
 		buf_putc(&scan->text, ')');
 	}
 	if (query->is_bound) {
@@ -350,12 +374,47 @@ static bool fits(const struct scan *scan)
 	return true;
 }
 
+/* Which alerts paged is asked once: they are few, and what is asked of each row is asked a million times. */
+static bool find_paged(struct scan *scan, struct storage *storage, struct error *err)
+{
+	struct sql sql;
+
+	sql_open(&sql, storage,
+	    "SELECT id FROM alerts INDEXED BY alerts_paged WHERE page_status IS NOT NULL AND "
+	    "received_at >= ? ORDER BY id",
+	    err);
+	sql_put_int(&sql, scan->query->since);
+	while (sql_row(&sql)) {
+		if (scan->paged_count == scan->paged_room) {
+			scan->paged_room = scan->paged_room == 0 ? 1024 : scan->paged_room * 2;
+			scan->paged =
+			    xreallocarray(scan->paged, scan->paged_room, sizeof(*scan->paged));
+		}
+		scan->paged[scan->paged_count++] = sql_get_int(&sql);
+	}
+	return sql_close(&sql);
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+
+	return (left > right) - (left < right);
+}
+
+static bool has_paged(const struct scan *scan, int64_t id)
+{
+	return scan->paged_count > 0 &&
+	       bsearch(&id, scan->paged, scan->paged_count, sizeof(id), by_id) != NULL;
+}
+
 static bool walk(struct scan *scan, struct storage *storage,
     bool (*each)(void *ctx, const struct past_alert *past), void *ctx, struct error *err)
 {
 	struct past_alert past;
 	bool goes_on = true;
 	struct sql sql;
+	int64_t id;
 
 	sql_open_made(&sql, storage, buf_text(&scan->text), err);
 	for (size_t i = 0; i < scan->param_count; i++) {
@@ -367,13 +426,15 @@ static bool walk(struct scan *scan, struct storage *storage,
 	while (goes_on && sql_row(&sql)) {
 		past.rule = sql_peek_text(&sql);
 		past.host = sql_peek_text(&sql);
-		past.is_escalated = sql_get_int(&sql) != 0;
+		id = sql_get_int(&sql);
 		for (size_t i = 0; i < scan->field_count; i++)
 			take_field(&sql, &scan->alert, scan->fields[i]);
 		if (scan->label_count > 0)
 			take_labels(scan, sql_peek_text(&sql));
-		if (fits(scan))
-			goes_on = each(ctx, &past);
+		if (!fits(scan))
+			continue;
+		past.is_escalated = has_paged(scan, id);
+		goes_on = each(ctx, &past);
 	}
 	return sql_close(&sql);
 }
@@ -391,7 +452,7 @@ bool storage_each_past_alert(struct storage *storage, const struct past_query *q
 	want_all(scan);
 	write_statement(scan);
 	ok = buf_ok(&scan->text)
-		 ? walk(scan, storage, each, ctx, err)
+		 ? find_paged(scan, storage, err) && walk(scan, storage, each, ctx, err)
 		 : error_set(err, ERROR_TOO_LONG, "the matches are too long to look back with");
 	buf_fini(&scan->text);
 	for (size_t i = 0; i < scan->owned_count; i++)
@@ -400,6 +461,7 @@ bool storage_each_past_alert(struct storage *storage, const struct past_query *q
 		free(scan->labels[i].value);
 	free(scan->owned);
 	free(scan->params);
+	free(scan->paged);
 	free(scan);
 	return ok;
 }
