@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs every bench, one after the other, and says on what machine. Called by `make bench`; takes less than three minutes.
+# Runs every bench, one after the other, and says on what machine. Called by `make bench`; takes less than five minutes.
 set -u
 build=${BUILD:-build}
 failed=
