@@ -14,26 +14,27 @@
 #include "config/base/text.h"
 #include "config/base/when.h"
 
-#define LANES_NEW_MAX 1000        /* words looked at in one turn to find the lanes they are in */
-#define LOOK_AHEAD 32             /* words of one lane looked at in one turn */
-#define PAGES_RESERVED 16         /* calls that only pages may take: a hung Slack holds up no page */
-#define URGENT_RESERVED 8         /* and before these, calls that only what is urgent may take: a form opens in a storm too */
-#define LANE_SHARE 2              /* calls that a lane always may take; more only while there is room */
-#define SCAN_EVERY_MS 1000        /* all lanes, also those in which only a person changed something */
-#define BLOCKED_MS 250            /* a lane at its limit is looked at again after this, for what is more urgent */
-#define CHANNEL_BURST 5           /* posts to one channel at once, before slack.posts_per_second holds */
-#define CLOCK_BACK_S 5            /* a wall clock that went back by this was set */
-#define MEND_MAX 10000            /* words put right at a time */
-#define RELEASE_MAX 1000          /* words that go at once when their peer is back */
-#define DEGRADED_MAX 20           /* lanes named in /readyz */
-#define DEAD_KEEP_S (7 * 86400)   /* dead words are kept for people to see */
+#define LANES_NEW_MAX 1000 /* words looked at in one turn to find the lanes they are in */
+#define LOOK_AHEAD 32      /* words of one lane looked at in one turn */
+#define PAGES_RESERVED 16  /* calls that only pages may take: a hung Slack holds up no page */
+#define URGENT_RESERVED 8  /* before these, only for what is urgent: a form opens in a storm */
+#define LANE_SHARE 2       /* calls that a lane always may take; more only while there is room */
+#define SCAN_EVERY_MS 1000 /* all lanes, also those in which only a person changed something */
+#define BLOCKED_MS 250     /* a lane at its limit is looked at again, for what is more urgent */
+#define CHANNEL_BURST 5    /* posts to one channel at once, before slack.posts_per_second holds */
+#define CLOCK_BACK_S 5     /* a wall clock that went back by this was set */
+#define MEND_MAX 10000     /* words put right at a time */
+#define RELEASE_MAX 1000   /* words that go at once when their peer is back */
+#define DEGRADED_MAX 20    /* lanes named in /readyz */
+#define DEAD_KEEP_S (7 * 86400) /* dead words are kept for people to see */
 
 /* Calls a minute that a method may be called: docs.slack.dev/apis/web-api/rate-limits */
 static const struct {
 	const char *method;
 	double per_minute;
 } tiers[] = {
-    {"chat.postMessage", 300}, /* "several hundred" a workspace; the channel's own limit is the one that counts */
+    {"chat.postMessage",
+	300}, /* "several hundred" a workspace; the channel's own limit is the one that counts */
     {"chat.postEphemeral", 100},
     {"chat.update", 50},
     {"views.open", 100},
@@ -48,7 +49,7 @@ static const struct {
 };
 #define TIER_DEFAULT 50
 
-/* ---- lanes ---------------------------------------------------------------------------------------------- */
+/* ---- lanes ----------------------------------------------------------------------------------- */
 
 static size_t chain_of(const char *name)
 {
@@ -112,7 +113,9 @@ void courier_wake_starved(struct courier *courier)
 /* How many more calls LANE may have under way. */
 static int lane_room(const struct courier *courier, const struct lane *lane)
 {
-	int reserved = lane->is_page ? 0 : lane->is_urgent ? PAGES_RESERVED : PAGES_RESERVED + URGENT_RESERVED;
+	int reserved = lane->is_page     ? 0
+		       : lane->is_urgent ? PAGES_RESERVED
+					 : PAGES_RESERVED + URGENT_RESERVED;
 	int free_calls = COURIER_IN_FLIGHT_MAX - courier->in_flight - reserved;
 	int room = COURIER_LANE_IN_FLIGHT_MAX - lane->in_flight;
 
@@ -123,7 +126,7 @@ static int lane_room(const struct courier *courier, const struct lane *lane)
 	return room < free_calls ? room : free_calls;
 }
 
-/* ---- limits --------------------------------------------------------------------------------------------- */
+/* ---- limits ---------------------------------------------------------------------------------- */
 
 static double tier_of(const char *method)
 {
@@ -144,7 +147,8 @@ static struct bucket *minute_bucket(struct courier *courier, const char *key, do
 }
 
 /* Which limits SPOKEN counts against. */
-static void find_buckets(struct courier *courier, const struct lane *lane, const struct spoken *spoken, struct need *need)
+static void find_buckets(struct courier *courier, const struct lane *lane,
+    const struct spoken *spoken, struct need *need)
 {
 	const struct slack_config *slack = &courier->config->slack;
 	uint64_t now = uv_now(courier->loop->uv);
@@ -153,14 +157,17 @@ static void find_buckets(struct courier *courier, const struct lane *lane, const
 
 	need->channel = NULL;
 	if (spoken->peer == PEER_PAGERDUTY_EVENTS) {
-		need->method = limits_window(courier->limits, lane->name, courier->config->pagerduty.events_per_minute, now);
+		need->method = limits_window(
+		    courier->limits, lane->name, courier->config->pagerduty.events_per_minute, now);
 		return;
 	}
-	/* Whoever may post more to a channel (an arrangement with Slack, a test) may do more of the rest as well. */
+	/* Whoever may post more to a channel (an arrangement with Slack, a test) may do more of
+	 * the rest as well. */
 	if (spoken->peer == PEER_RESPONSE_URL)
 		need->method = minute_bucket(courier, "response_url", 300 * scale);
 	else
-		need->method = minute_bucket(courier, spoken->method, tier_of(spoken->method) * scale);
+		need->method =
+		    minute_bucket(courier, spoken->method, tier_of(spoken->method) * scale);
 	if (spoken->channel == NULL)
 		return;
 	key = xasprintf("channel:%s", spoken->channel);
@@ -200,7 +207,7 @@ static void need_remember(struct lane *lane, int64_t word, const struct need *ne
 	slot->word = word;
 }
 
-/* ---- one word's turn ------------------------------------------------------------------------------------ */
+/* ---- one word's turn ------------------------------------------------------------------------- */
 
 /* One the courier owns; borrowed words of storage end with their row. */
 static struct word *word_copy(const struct word *from)
@@ -225,8 +232,8 @@ enum turn {
 };
 
 /* Runs STEP in an event of its own. */
-static bool as_event(struct courier *courier, bool (*step)(struct courier *, const struct word *, struct error *),
-    const struct word *word)
+static bool as_event(struct courier *courier,
+    bool (*step)(struct courier *, const struct word *, struct error *), const struct word *word)
 {
 	struct loop *loop = courier->loop;
 	struct error err = {0};
@@ -250,10 +257,10 @@ static bool stick(struct courier *courier, const struct word *word, struct error
 	stuck.state = WORD_STUCK;
 	stuck.not_before = TIME_NONE;
 	courier->counts.stuck++;
-	log_error("word %" PRId64 " waits for a person lane=%s kind=%s subject=%s why=%s", word->id, word->lane, word->kind,
-	    word->subject, word->problem);
+	log_error("word %" PRId64 " waits for a person lane=%s kind=%s subject=%s why=%s", word->id,
+	    word->lane, word->kind, word->subject, word->problem);
 	return storage_put_word(courier->loop->storage, &stuck, err) &&
-	    word_tell_failed(courier, word, &reply, false, err);
+	       word_tell_failed(courier, word, &reply, false, err);
 }
 
 static enum turn cannot_render(struct courier *courier, struct word *word, const struct error *why)
@@ -264,8 +271,8 @@ static enum turn cannot_render(struct courier *courier, struct word *word, const
 	return as_event(courier, stick, word) ? TURN_OVER : TURN_TROUBLE;
 }
 
-static void plan_delivery(struct courier *courier, struct lane *lane, struct word *word, struct spoken *spoken,
-    const struct need *need)
+static void plan_delivery(struct courier *courier, struct lane *lane, struct word *word,
+    struct spoken *spoken, const struct need *need)
 {
 	struct delivery *delivery = xcalloc(1, sizeof(*delivery));
 	uint64_t now = uv_now(courier->loop->uv);
@@ -286,8 +293,10 @@ static void plan_delivery(struct courier *courier, struct lane *lane, struct wor
 	delivery_move(delivery, &courier->planned);
 }
 
-/* Renders WORD and marks it as being sent, in the transaction that is about to be committed. WORD is taken. */
-static enum turn take_turn(struct courier *courier, struct lane *lane, struct word *word, uint64_t *ready_at)
+/* Renders WORD and marks it as being sent, in the transaction that is about to be committed.
+ * WORD is taken. */
+static enum turn take_turn(
+    struct courier *courier, struct lane *lane, struct word *word, uint64_t *ready_at)
 {
 	struct loop *loop = courier->loop;
 	uint64_t now = uv_now(loop->uv);
@@ -342,7 +351,7 @@ out:
 	return turn;
 }
 
-/* ---- one lane's turn ------------------------------------------------------------------------------------ */
+/* ---- one lane's turn ------------------------------------------------------------------------- */
 
 struct due {
 	struct word *words[LOOK_AHEAD];
@@ -376,7 +385,8 @@ static uint64_t lane_due_at(struct courier *courier, const struct lane *lane, ui
 }
 
 /* Is the lane held as a whole? UNTIL says for how long. */
-static bool lane_is_held(const struct courier *courier, const struct lane *lane, uint64_t now, uint64_t *until)
+static bool lane_is_held(
+    const struct courier *courier, const struct lane *lane, uint64_t now, uint64_t *until)
 {
 	*until = lane->paused_until;
 	if (!lane->is_page && courier->token_paused_until > *until)
@@ -407,7 +417,8 @@ static bool lane_turn(struct courier *courier, struct lane *lane)
 	lane->is_starved = room <= 0; /* until something that is under way has its answer */
 	if (room <= 0)
 		return true;
-	if (!storage_each_due_word(courier->loop->storage, lane->name, clock_now(), LOOK_AHEAD, add_due, &due, NULL))
+	if (!storage_each_due_word(
+		courier->loop->storage, lane->name, clock_now(), LOOK_AHEAD, add_due, &due, NULL))
 		return false;
 	while (at < due.count && room > 0 && turn != TURN_TROUBLE) {
 		turn = take_turn(courier, lane, due.words[at++], &ready_at);
@@ -431,7 +442,7 @@ static bool lane_turn(struct courier *courier, struct lane *lane)
 	return turn != TURN_TROUBLE;
 }
 
-/* ---- all lanes' turn ------------------------------------------------------------------------------------ */
+/* ---- all lanes' turn ------------------------------------------------------------------------- */
 
 static bool wake_lane_named(void *ctx, const char *name)
 {
@@ -457,14 +468,16 @@ static bool wake_lane_of(void *ctx, const struct word *word)
 	return wake_lane_named(newer->courier, word->lane);
 }
 
-/* Which lanes have something new: by the words added since the last turn, and now and then by asking for all lanes. */
+/* Which lanes have something new: by the words added since the last turn, and now and then by
+ * asking for all lanes. */
 static bool find_work(struct courier *courier)
 {
 	struct storage *storage = courier->loop->storage;
 	uint64_t now = uv_now(courier->loop->uv);
 	struct newer newer = {.courier = courier};
 
-	if (!storage_each_word(storage, WORD_WAITING, courier->last_id, LANES_NEW_MAX, wake_lane_of, &newer, NULL))
+	if (!storage_each_word(
+		storage, WORD_WAITING, courier->last_id, LANES_NEW_MAX, wake_lane_of, &newer, NULL))
 		return false;
 	if (newer.count == LANES_NEW_MAX)
 		courier_wake(courier, 0); /* there are more */
@@ -521,7 +534,8 @@ static bool requeue(struct courier *courier, const struct picked *picked, struct
 static void mend_clock(struct courier *courier)
 {
 	uint64_t now_ms = uv_now(courier->loop->uv);
-	int64_t now = clock_now(), expected = courier->wall_at + (int64_t)((now_ms - courier->wall_ms) / 1000);
+	int64_t now = clock_now(),
+		expected = courier->wall_at + (int64_t)((now_ms - courier->wall_ms) / 1000);
 	struct picked *picked;
 	struct error err = {0};
 	bool ok;
@@ -530,13 +544,15 @@ static void mend_clock(struct courier *courier)
 	courier->wall_ms = now_ms;
 	if (now >= expected - CLOCK_BACK_S)
 		return;
-	log_warn("the clock went back by_s=%" PRId64 ", what was put off is tried now", expected - now);
+	log_warn(
+	    "the clock went back by_s=%" PRId64 ", what was put off is tried now", expected - now);
 	if (!loop_event(courier->loop, &err))
 		return;
 	picked = xcalloc(1, sizeof(*picked));
 	picked->now = now;
-	ok = storage_each_word(courier->loop->storage, WORD_WAITING, 0, INT32_MAX, pick_put_off, picked, &err) &&
-	    requeue(courier, picked, &err);
+	ok = storage_each_word(
+		 courier->loop->storage, WORD_WAITING, 0, INT32_MAX, pick_put_off, picked, &err) &&
+	     requeue(courier, picked, &err);
 	if (!loop_event_end(courier->loop, ok, &err) || !ok)
 		log_warn("what was put off stays put off why=%s", err.text);
 	free(picked);
@@ -570,7 +586,8 @@ static void give_turns(struct courier *courier, bool (*is_theirs)(const struct l
 			courier_wake(courier, SCAN_EVERY_MS);
 			return;
 		}
-		if (lane->wake_at == COURIER_NEVER && lane->refs == 0 && lane->paused_until <= now && !lane->has_stuck &&
+		if (lane->wake_at == COURIER_NEVER && lane->refs == 0 &&
+		    lane->paused_until <= now && !lane->has_stuck &&
 		    storage_lane_due_at(courier->loop->storage, lane->name) == TIME_NONE)
 			lane_free(courier, lane);
 	}
@@ -618,7 +635,8 @@ static void plan(void *ctx)
 {
 	struct courier *courier = ctx;
 
-	/* What cannot be noted as being sent is not sent. The timer turns the loop until commits work again. */
+	/* What cannot be noted as being sent is not sent. The timer turns the loop until commits
+	 * work again. */
 	if (courier->loop->is_failing || storage_is_broken(courier->loop->storage)) {
 		courier_wake(courier, SCAN_EVERY_MS);
 		return;
@@ -667,7 +685,7 @@ static void go(void *ctx, bool stored)
 		delivery_begin(in_order);
 }
 
-/* ---- mending -------------------------------------------------------------------------------------------- */
+/* ---- mending --------------------------------------------------------------------------------- */
 
 static bool pick_stuck(void *ctx, const struct word *word)
 {
@@ -675,7 +693,8 @@ static bool pick_stuck(void *ctx, const struct word *word)
 
 	if (picked->lane != NULL && strcmp(picked->lane->name, word->lane) != 0)
 		return true;
-	if (picked->only_target && (word->problem == NULL || slack_cure(NULL, word->problem) != CURE_TARGET))
+	if (picked->only_target &&
+	    (word->problem == NULL || slack_cure(NULL, word->problem) != CURE_TARGET))
 		return true;
 	picked->ids[picked->count++] = word->id;
 	return picked->count < MEND_MAX;
@@ -688,11 +707,12 @@ bool courier_heal(struct courier *courier, struct lane *lane, bool only_target, 
 
 	picked->lane = lane;
 	picked->only_target = only_target;
-	ok = storage_each_word(courier->loop->storage, WORD_STUCK, 0, INT32_MAX, pick_stuck, picked, err) &&
-	    requeue(courier, picked, err);
+	ok = storage_each_word(
+		 courier->loop->storage, WORD_STUCK, 0, INT32_MAX, pick_stuck, picked, err) &&
+	     requeue(courier, picked, err);
 	if (ok && picked->count > 0)
-		log_info("words that waited for a person are tried again count=%zu lane=%s", picked->count,
-		    lane != NULL ? lane->name : "all");
+		log_info("words that waited for a person are tried again count=%zu lane=%s",
+		    picked->count, lane != NULL ? lane->name : "all");
 	/* More than fit are left to the next one that gets through. */
 	if (ok && lane != NULL && picked->count < MEND_MAX)
 		lane->has_stuck = false;
@@ -716,8 +736,9 @@ bool courier_release(struct courier *courier, bool pages, struct error *err)
 
 	picked->now = clock_now();
 	picked->pages = pages;
-	ok = storage_each_word(courier->loop->storage, WORD_WAITING, 0, LANES_NEW_MAX, pick_peer, picked, err) &&
-	    requeue(courier, picked, err);
+	ok = storage_each_word(
+		 courier->loop->storage, WORD_WAITING, 0, LANES_NEW_MAX, pick_peer, picked, err) &&
+	     requeue(courier, picked, err);
 	free(picked);
 	for (struct lane *lane = courier->lanes; lane != NULL; lane = lane->next) {
 		if (lane->is_page != pages)
@@ -745,14 +766,16 @@ static bool bury(struct courier *courier, struct error *err)
 	bool ok;
 
 	picked->now = clock_now();
-	ok = storage_each_word(courier->loop->storage, WORD_DEAD, 0, INT32_MAX, pick_old, picked, err);
+	ok = storage_each_word(
+	    courier->loop->storage, WORD_DEAD, 0, INT32_MAX, pick_old, picked, err);
 	for (size_t i = 0; ok && i < picked->count; i++)
 		ok = storage_remove_word(courier->loop->storage, picked->ids[i], err);
 	free(picked);
 	return ok;
 }
 
-/* Whatever made words wait for a person may have been mended: the start and a reload are a person's doing. */
+/* Whatever made words wait for a person may have been mended: the start and a reload are a
+ * person's doing. */
 static bool begin_anew(struct courier *courier, bool is_start, struct error *err)
 {
 	struct loop *loop = courier->loop;
@@ -766,13 +789,15 @@ static bool begin_anew(struct courier *courier, bool is_start, struct error *err
 	if (!loop_event_end(loop, ok, err) || !ok)
 		return false;
 	if (count > 0)
-		log_info("words were under way when headsup ended, they are looked for count=%zu", count);
+		log_info("words were under way when headsup ended, they are looked for count=%zu",
+		    count);
 	return true;
 }
 
-/* ---- the door ------------------------------------------------------------------------------------------- */
+/* ---- the door -------------------------------------------------------------------------------- */
 
-struct courier *courier_new(struct loop *loop, struct web *web, const struct config *config, struct error *err)
+struct courier *courier_new(
+    struct loop *loop, struct web *web, const struct config *config, struct error *err)
 {
 	struct courier *courier = xcalloc(1, sizeof(*courier));
 
@@ -864,7 +889,8 @@ static bool add_stuck_lane(void *ctx, const struct word *word)
 	if (sentences->count == DEGRADED_MAX)
 		return true;
 	sentences->lanes[sentences->count].lane = xstrdup(word->lane);
-	sentences->lanes[sentences->count].problem = xstrdup(word->problem != NULL ? word->problem : "unknown");
+	sentences->lanes[sentences->count].problem =
+	    xstrdup(word->problem != NULL ? word->problem : "unknown");
 	sentences->lanes[sentences->count++].count = 1;
 	return true;
 }
@@ -879,10 +905,12 @@ void courier_degraded(const struct courier *courier, cJSON *list)
 		cJSON_AddItemToArray(list, cJSON_CreateString(text));
 		free(text);
 	}
-	storage_each_word(courier->loop->storage, WORD_STUCK, 0, MEND_MAX, add_stuck_lane, &sentences, NULL);
+	storage_each_word(
+	    courier->loop->storage, WORD_STUCK, 0, MEND_MAX, add_stuck_lane, &sentences, NULL);
 	for (size_t i = 0; i < sentences.count; i++) {
-		text = xasprintf("%s waits for a person: %s (%" PRId64 " %s)", sentences.lanes[i].lane, sentences.lanes[i].problem,
-		    sentences.lanes[i].count, sentences.lanes[i].count == 1 ? "word" : "words");
+		text = xasprintf("%s waits for a person: %s (%" PRId64 " %s)",
+		    sentences.lanes[i].lane, sentences.lanes[i].problem, sentences.lanes[i].count,
+		    sentences.lanes[i].count == 1 ? "word" : "words");
 		cJSON_AddItemToArray(list, cJSON_CreateString(text));
 		free(text);
 		free(sentences.lanes[i].lane);
@@ -897,20 +925,30 @@ void courier_metrics(const struct courier *courier, struct buf *out)
 		const char *name, *help;
 		uint64_t value;
 	} counts[] = {
-	    {"headsup_outbox_retries_total", "Words put off to be tried again.", courier->counts.again},
-	    {"headsup_outbox_rate_limited_total", "Answers that asked for patience.", courier->counts.limited},
-	    {"headsup_outbox_plainer_total", "Words refused for their form and said plainly.", courier->counts.plainer},
-	    {"headsup_outbox_stuck_total", "Words that had to wait for a person.", courier->counts.stuck},
+	    {"headsup_outbox_retries_total", "Words put off to be tried again.",
+		courier->counts.again},
+	    {"headsup_outbox_rate_limited_total", "Answers that asked for patience.",
+		courier->counts.limited},
+	    {"headsup_outbox_plainer_total", "Words refused for their form and said plainly.",
+		courier->counts.plainer},
+	    {"headsup_outbox_stuck_total", "Words that had to wait for a person.",
+		courier->counts.stuck},
 	    {"headsup_outbox_dead_total", "Words that will never be said.", courier->counts.dead},
-	    {"headsup_outbox_expired_total", "Words dropped because their time had passed.", courier->counts.expired},
-	    {"headsup_outbox_looks_total", "Words that were looked for before saying them again.", courier->counts.looks},
-	    {"headsup_outbox_found_total", "Words that had been said already.", courier->counts.found},
+	    {"headsup_outbox_expired_total", "Words dropped because their time had passed.",
+		courier->counts.expired},
+	    {"headsup_outbox_looks_total", "Words that were looked for before saying them again.",
+		courier->counts.looks},
+	    {"headsup_outbox_found_total", "Words that had been said already.",
+		courier->counts.found},
 	};
 
-	metrics_value(out, "headsup_outbox_in_flight", "gauge", "Calls under way.", courier->in_flight);
+	metrics_value(
+	    out, "headsup_outbox_in_flight", "gauge", "Calls under way.", courier->in_flight);
 	metrics_head(out, "headsup_outbox_sent_total", "counter", "Words said, by peer.");
 	for (size_t i = 0; i < 3; i++)
-		buf_printf(out, "headsup_outbox_sent_total{peer=\"%s\"} %" PRIu64 "\n", peers[i], courier->counts.sent[i]);
+		buf_printf(out, "headsup_outbox_sent_total{peer=\"%s\"} %" PRIu64 "\n", peers[i],
+		    courier->counts.sent[i]);
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
-		metrics_value(out, counts[i].name, "counter", counts[i].help, (double)counts[i].value);
+		metrics_value(
+		    out, counts[i].name, "counter", counts[i].help, (double)counts[i].value);
 }

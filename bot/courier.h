@@ -1,5 +1,6 @@
 /*
- * courier - carries the outbox out: lanes, order within a subject, rate limits, retries, and a look before saying it again.
+ * courier - carries the outbox out: lanes, order within a subject, rate limits, retries, and a look
+ * before saying it again.
  */
 #ifndef BOT_COURIER_H
 #define BOT_COURIER_H
@@ -13,7 +14,8 @@
 
 struct courier; /* opaque */
 /* Recovers what a crash left (marked unsure) and registers itself with LOOP. */
-struct courier *courier_new(struct loop *loop, struct web *web, const struct config *config, struct error *err);
+struct courier *courier_new(
+    struct loop *loop, struct web *web, const struct config *config, struct error *err);
 void courier_free(struct courier *courier);
 void courier_reload(struct courier *courier, const struct config *config);
 /* Lanes that wait for a person, as sentences, for /readyz. */

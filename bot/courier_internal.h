@@ -1,4 +1,5 @@
-/* courier_internal - what courier.c (whose turn it is) and delivery.c (one word's way out) share. */
+/* courier_internal - what courier.c (whose turn it is) and delivery.c (one word's way out)
+ * share. */
 #ifndef BOT_COURIER_INTERNAL_H
 #define BOT_COURIER_INTERNAL_H
 
@@ -8,7 +9,8 @@
 #include "bot/outcome.h"
 #include "handlers/words.h"
 
-#define COURIER_NEEDS_MAX 64 /* words of a lane whose limits are remembered, so that they are not rendered in vain */
+#define COURIER_NEEDS_MAX \
+	64 /* words of a lane whose limits are remembered, so that they are not rendered in vain */
 #define COURIER_NEVER UINT64_MAX
 
 /* Which buckets a word that had to wait wants a token of. */
@@ -22,15 +24,15 @@ struct lane {
 	struct lane *chain;        /* of the hash table */
 	char *name;
 	bool is_page;
-	bool is_urgent; /* a form that opens within three seconds, or never */
-	uint64_t wake_at;      /* ms; when it is to be looked at again; COURIER_NEVER: something else will tell */
+	bool is_urgent;   /* a form that opens within three seconds, or never */
+	uint64_t wake_at; /* ms; when to look at it again; COURIER_NEVER: something will tell */
 	uint64_t paused_until; /* ms; its peer is in trouble */
 	int failures;          /* of its peer, in a row */
 	int in_flight;
-	size_t refs;           /* deliveries that refer to it */
-	bool is_blocked;       /* a limit keeps its words; WAKE_AT says until when */
-	bool is_starved;       /* too many calls are under way */
-	bool has_stuck;        /* words of it wait for a person because of the channel */
+	size_t refs;     /* deliveries that refer to it */
+	bool is_blocked; /* a limit keeps its words; WAKE_AT says until when */
+	bool is_starved; /* too many calls are under way */
+	bool has_stuck;  /* words of it wait for a person because of the channel */
 	struct need needs[COURIER_NEEDS_MAX];
 	size_t need_at;
 };
@@ -67,7 +69,7 @@ struct courier {
 	int64_t last_id, last_stored_id; /* words up to here are known to their lanes */
 	uint64_t scanned_at;
 	bool scan_wanted;
-	int64_t wall_at;   /* s, and the same moment in ms of uv_now(): to notice a clock that was set back */
+	int64_t wall_at; /* s, and the same moment in ms: to notice a clock set back */
 	uint64_t wall_ms;
 	uint64_t token_paused_until; /* Slack refuses our token */
 	char token_problem[512];     /* "": it does not */
@@ -84,9 +86,11 @@ void lane_wake(struct lane *lane);
 void courier_wake_starved(struct courier *courier);
 /* Has the loop turn, plan and send in MS at the latest. */
 void courier_wake(struct courier *courier, uint64_t ms);
-/* Stuck words (of LANE, NULL: of all; ONLY_TARGET: those stuck because of their channel) wait for their turn again. Inside an event. */
+/* Stuck words (of LANE, NULL: of all; ONLY_TARGET: those stuck because of their channel) wait
+ * for their turn again. Inside an event. */
 bool courier_heal(struct courier *courier, struct lane *lane, bool only_target, struct error *err);
-/* The peer is back: words that were put off while it was away need not wait any longer. Inside an event. */
+/* The peer is back: words that were put off while it was away need not wait any longer. Inside
+ * an event. */
 bool courier_release(struct courier *courier, bool pages, struct error *err);
 uint64_t courier_back_off_s(int64_t failures, uint64_t max_s);
 
@@ -96,10 +100,12 @@ void delivery_free(struct delivery *delivery); /* whatever it waits for is cance
 void delivery_begin(struct delivery *delivery);
 /* Writes what came of it; when that does not work it stays in courier->unsettled. */
 void delivery_settle(struct delivery *delivery);
-/* The word will not be said any more (its deadline has passed): tells so and removes it. Inside an event. */
-/* Tells handlers that WORD will not be said by itself. What they cannot make of it does not keep the outbox from going on. Inside an event. */
-bool word_tell_failed(struct courier *courier, const struct word *word, const struct reply *reply, bool is_final,
-    struct error *err);
+/* The word will not be said any more (its deadline has passed): tells so and removes it. Inside
+ * an event. */
+/* Tells handlers that WORD will not be said by itself. What they cannot make of it does not keep
+ * the outbox from going on. Inside an event. */
+bool word_tell_failed(struct courier *courier, const struct word *word, const struct reply *reply,
+    bool is_final, struct error *err);
 bool word_expire(struct courier *courier, const struct word *word, struct error *err);
 
 #endif

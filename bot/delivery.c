@@ -12,19 +12,19 @@
 #include "config/base/text.h"
 #include "config/base/when.h"
 
-#define BODY_MAX (1 << 20)        /* bytes of a form */
-#define BACK_OFF_MAX_S 300        /* between two tries of one word */
-#define OUTAGE_MAX_S 30           /* the same while the peer gives no answer: trying is cheap then */
-#define LIMITED_S 5               /* when no Retry-After came with a 429 */
+#define BODY_MAX (1 << 20) /* bytes of a form */
+#define BACK_OFF_MAX_S 300 /* between two tries of one word */
+#define OUTAGE_MAX_S 30    /* the same while the peer gives no answer: trying is cheap then */
+#define LIMITED_S 5        /* when no Retry-After came with a 429 */
 #define RETRY_AFTER_MAX_S 3600
 #define TOKEN_PAUSE_MS 30000
-#define DEADLINE_MIN_MS 2000      /* what has a deadline is given at least this long to be answered */
-#define LOOK_TRIES_MAX 5          /* looks that failed, until it is said again without */
-#define AWAY_FAILURES 3           /* in a row, and */
-#define AWAY_MS 5000              /* nothing said for this long: the peer as a whole was away */
-#define SETTLINGS_MAX 3           /* refusals by handlers, until the word is put away without them */
+#define DEADLINE_MIN_MS 2000 /* what has a deadline is given at least this long to be answered */
+#define LOOK_TRIES_MAX 5     /* looks that failed, until it is said again without */
+#define AWAY_FAILURES 3      /* in a row, and */
+#define AWAY_MS 5000         /* nothing said for this long: the peer as a whole was away */
+#define SETTLINGS_MAX 3      /* refusals by handlers, until the word is put away without them */
 
-/* ---- its life ------------------------------------------------------------------------------------------- */
+/* ---- its life -------------------------------------------------------------------------------- */
 
 void delivery_move(struct delivery *delivery, struct delivery **list)
 {
@@ -64,7 +64,7 @@ static void count_flight(struct delivery *delivery, int change)
 	delivery->courier->in_flight += change;
 }
 
-/* ---- sending -------------------------------------------------------------------------------------------- */
+/* ---- sending --------------------------------------------------------------------------------- */
 
 static void on_answer(void *ctx, const struct web_answer *answer);
 
@@ -105,7 +105,8 @@ static void send_word(struct delivery *delivery)
 	case PEER_SLACK:
 		url = xasprintf("%s%s", config->slack.api_url, spoken->method);
 		request.bearer = config->slack.bot_token;
-		request.content_type = spoken->is_form ? FORM_TYPE : "application/json; charset=utf-8";
+		request.content_type =
+		    spoken->is_form ? FORM_TYPE : "application/json; charset=utf-8";
 		break;
 	case PEER_RESPONSE_URL:
 		url = xstrdup(spoken->method);
@@ -133,8 +134,8 @@ static const char *where_to_look(const struct spoken *spoken)
 	if (spoken->look_channel != NULL)
 		return spoken->look_channel;
 	/* A channel to which nothing was ever posted: Slack's list has its id. */
-	if (spoken->peer == PEER_SLACK && strcmp(spoken->method, "chat.postMessage") == 0 && spoken->channel != NULL &&
-	    spoken->channel[0] == '#')
+	if (spoken->peer == PEER_SLACK && strcmp(spoken->method, "chat.postMessage") == 0 &&
+	    spoken->channel != NULL && spoken->channel[0] == '#')
 		return spoken->channel;
 	return NULL;
 }
@@ -152,11 +153,11 @@ void delivery_begin(struct delivery *delivery)
 		return;
 	}
 	delivery->courier->counts.looks++;
-	delivery->look = look_begin(delivery->courier->looks, where, delivery->spoken.look_thread, word->created_at, word->id,
-	    on_looked, delivery);
+	delivery->look = look_begin(delivery->courier->looks, where, delivery->spoken.look_thread,
+	    word->created_at, word->id, on_looked, delivery);
 }
 
-/* ---- what came back ------------------------------------------------------------------------------------- */
+/* ---- what came back -------------------------------------------------------------------------- */
 
 uint64_t courier_back_off_s(int64_t failures, uint64_t max_s)
 {
@@ -177,10 +178,14 @@ static void note_token(struct delivery *delivery)
 
 	if (outcome->fate == FATE_TOKEN) {
 		if (courier->token_problem[0] == '\0')
-			log_error("slack refuses the bot token, nothing is sent until a person acts why=%s", outcome->problem);
-		snprintf(courier->token_problem, sizeof(courier->token_problem), "%s", outcome->problem);
+			log_error("slack refuses the bot token, nothing is sent until a person "
+				  "acts why=%s",
+			    outcome->problem);
+		snprintf(
+		    courier->token_problem, sizeof(courier->token_problem), "%s", outcome->problem);
 		courier->token_paused_until = uv_now(courier->loop->uv) + TOKEN_PAUSE_MS;
-	} else if (delivery->spoken.peer == PEER_SLACK && !outcome->is_outage && !outcome->is_limited) {
+	} else if (delivery->spoken.peer == PEER_SLACK && !outcome->is_outage &&
+		   !outcome->is_limited) {
 		if (courier->token_problem[0] != '\0')
 			log_info("slack takes the bot token again");
 		courier->token_problem[0] = '\0';
@@ -198,7 +203,8 @@ static void note_limit(struct delivery *delivery)
 	if (!outcome->is_limited)
 		return;
 	if (wait_s <= 0)
-		wait_s = LIMITED_S - 1 + (int64_t)courier_back_off_s(delivery->word->attempts, OUTAGE_MAX_S);
+		wait_s = LIMITED_S - 1 +
+			 (int64_t)courier_back_off_s(delivery->word->attempts, OUTAGE_MAX_S);
 	if (wait_s > RETRY_AFTER_MAX_S)
 		wait_s = RETRY_AFTER_MAX_S;
 	outcome->retry_after_s = wait_s;
@@ -206,7 +212,8 @@ static void note_limit(struct delivery *delivery)
 	bucket_pause(bucket, uv_now(delivery->courier->loop->uv) + (uint64_t)wait_s * 1000);
 }
 
-/* An outage is the lane's, so that not every word of it finds out for itself: one is tried at a time until one gets through. */
+/* An outage is the lane's, so that not every word of it finds out for itself: one is tried at a
+ * time until one gets through. */
 static void note_outage(struct delivery *delivery)
 {
 	struct lane *lane = delivery->lane;
@@ -228,11 +235,14 @@ static int64_t wait_of(const struct delivery *delivery)
 	const struct outcome *outcome = &delivery->outcome;
 
 	if (outcome->retry_after_s > 0)
-		return outcome->retry_after_s < RETRY_AFTER_MAX_S ? outcome->retry_after_s : RETRY_AFTER_MAX_S;
-	return (int64_t)courier_back_off_s(delivery->word->attempts, outcome->is_outage ? OUTAGE_MAX_S : BACK_OFF_MAX_S);
+		return outcome->retry_after_s < RETRY_AFTER_MAX_S ? outcome->retry_after_s
+								  : RETRY_AFTER_MAX_S;
+	return (int64_t)courier_back_off_s(
+	    delivery->word->attempts, outcome->is_outage ? OUTAGE_MAX_S : BACK_OFF_MAX_S);
 }
 
-/* What the answer means for lanes and limits, once; what it means for the word is settled as often as it takes. */
+/* What the answer means for lanes and limits, once; what it means for the word is settled as
+ * often as it takes. */
 static void answered(struct delivery *delivery)
 {
 	struct outcome *outcome = &delivery->outcome;
@@ -275,16 +285,20 @@ static void on_looked(void *ctx, const struct look_answer *answer)
 		return;
 	case LOOK_FAILED:
 		if (word->attempts < LOOK_TRIES_MAX || answer->retry_after_s > 0) {
-			delivery->outcome = (struct outcome){.fate = FATE_AGAIN, .is_outage = answer->retry_after_s <= 0,
-			    .is_unsure = true, .retry_after_s = answer->retry_after_s};
-			snprintf(delivery->outcome.problem, sizeof(delivery->outcome.problem), "looking for it: %.300s", answer->problem);
+			delivery->outcome = (struct outcome){.fate = FATE_AGAIN,
+			    .is_outage = answer->retry_after_s <= 0,
+			    .is_unsure = true,
+			    .retry_after_s = answer->retry_after_s};
+			snprintf(delivery->outcome.problem, sizeof(delivery->outcome.problem),
+			    "looking for it: %.300s", answer->problem);
 			answered(delivery);
 			return;
 		}
 		break;
 	case LOOK_REFUSED:
-		log_warn("word %" PRId64 " may be said twice, it cannot be looked for lane=%s why=%s", word->id, word->lane,
-		    answer->problem);
+		log_warn("word %" PRId64
+			 " may be said twice, it cannot be looked for lane=%s why=%s",
+		    word->id, word->lane, answer->problem);
 		break;
 	case LOOK_NOT_FOUND:
 		break;
@@ -292,7 +306,7 @@ static void on_looked(void *ctx, const struct look_answer *answer)
 	send_word(delivery);
 }
 
-/* ---- settling ------------------------------------------------------------------------------------------- */
+/* ---- settling -------------------------------------------------------------------------------- */
 
 static struct reply reply_of(const struct delivery *delivery)
 {
@@ -300,13 +314,14 @@ static struct reply reply_of(const struct delivery *delivery)
 	struct reply reply = {.ok = delivery->outcome.fate == FATE_SAID, .body = body};
 
 	reply.error = delivery->outcome.problem[0] != '\0' ? delivery->outcome.problem : NULL;
-	reply.channel = delivery->found_channel != NULL ? delivery->found_channel : json_text(body, "channel");
+	reply.channel =
+	    delivery->found_channel != NULL ? delivery->found_channel : json_text(body, "channel");
 	reply.ts = delivery->found_ts != NULL ? delivery->found_ts : json_text(body, "ts");
 	return reply;
 }
 
-bool word_tell_failed(struct courier *courier, const struct word *word, const struct reply *reply, bool is_final,
-    struct error *err)
+bool word_tell_failed(struct courier *courier, const struct word *word, const struct reply *reply,
+    bool is_final, struct error *err)
 {
 	struct error why = {0};
 
@@ -323,20 +338,21 @@ bool word_tell_failed(struct courier *courier, const struct word *word, const st
 
 bool word_expire(struct courier *courier, const struct word *word, struct error *err)
 {
-	const struct reply reply = {.error = word->problem != NULL ? word->problem : "its time has passed"};
+	const struct reply reply = {
+	    .error = word->problem != NULL ? word->problem : "its time has passed"};
 
-	log_warn("word %" PRId64 " dropped, its time has passed lane=%s kind=%s why=%s", word->id, word->lane, word->kind,
-	    reply.error);
+	log_warn("word %" PRId64 " dropped, its time has passed lane=%s kind=%s why=%s", word->id,
+	    word->lane, word->kind, reply.error);
 	courier->counts.expired++;
 	return word_tell_failed(courier, word, &reply, true, err) &&
-	    storage_remove_word(courier->loop->storage, word->id, err);
+	       storage_remove_word(courier->loop->storage, word->id, err);
 }
 
 /* Nothing got through to PEER for a while, as opposed to one channel of it that hangs. */
 static bool was_away(const struct courier *courier, enum word_peer peer)
 {
 	return courier->peer_failures[peer] >= AWAY_FAILURES &&
-	    uv_now(courier->loop->uv) - courier->peer_said_at[peer] >= AWAY_MS;
+	       uv_now(courier->loop->uv) - courier->peer_said_at[peer] >= AWAY_MS;
 }
 
 static bool settle_said(struct delivery *delivery, struct error *err)
@@ -349,7 +365,8 @@ static bool settle_said(struct delivery *delivery, struct error *err)
 	if (!word_delivered(courier->loop->desk, delivery->word, &reply, err) ||
 	    !storage_remove_word(courier->loop->storage, delivery->word->id, err))
 		return false;
-	if (lane->has_stuck && peer == PEER_SLACK && strcmp(delivery->spoken.method, "chat.postMessage") == 0 &&
+	if (lane->has_stuck && peer == PEER_SLACK &&
+	    strcmp(delivery->spoken.method, "chat.postMessage") == 0 &&
 	    !courier_heal(courier, lane, true, err))
 		return false;
 	if (was_away(courier, peer) && !courier_release(courier, lane->is_page, err))
@@ -371,14 +388,17 @@ static bool settle_again(struct delivery *delivery, struct error *err)
 	if (word->deadline != TIME_NONE && word->not_before > word->deadline)
 		return word_expire(delivery->courier, word, err);
 	delivery->courier->counts.again++;
-	log_warn("word %" PRId64 " tried again lane=%s kind=%s attempts=%" PRId64 " in_s=%" PRId64 " why=%s", word->id, word->lane,
-	    word->kind, word->attempts, word->not_before - clock_now(), word->problem);
+	log_warn("word %" PRId64 " tried again lane=%s kind=%s attempts=%" PRId64 " in_s=%" PRId64
+		 " why=%s",
+	    word->id, word->lane, word->kind, word->attempts, word->not_before - clock_now(),
+	    word->problem);
 	return storage_put_word(delivery->courier->loop->storage, word, err);
 }
 
 static bool settle_dead(struct delivery *delivery, struct error *err);
 
-/* What has a deadline is of no use to anybody once a person has come: it is told now, and forgotten. */
+/* What has a deadline is of no use to anybody once a person has come: it is told now, and
+ * forgotten. */
 static bool settle_person(struct delivery *delivery, struct error *err)
 {
 	struct courier *courier = delivery->courier;
@@ -393,17 +413,18 @@ static bool settle_person(struct delivery *delivery, struct error *err)
 	if (slack_cure(NULL, word->problem) == CURE_TARGET)
 		delivery->lane->has_stuck = true;
 	courier->counts.stuck++;
-	log_error("word %" PRId64 " waits for a person lane=%s kind=%s subject=%s why=%s", word->id, word->lane, word->kind,
-	    word->subject, word->problem);
+	log_error("word %" PRId64 " waits for a person lane=%s kind=%s subject=%s why=%s", word->id,
+	    word->lane, word->kind, word->subject, word->problem);
 	return storage_put_word(courier->loop->storage, word, err) &&
-	    word_tell_failed(courier, word, &reply, false, err);
+	       word_tell_failed(courier, word, &reply, false, err);
 }
 
 /* Slack said what it dislikes: for the log, so that the form can be mended. */
 static const char *dislike_of(const cJSON *body)
 {
 	const cJSON *messages = json_get(json_get(body, "response_metadata"), "messages");
-	const char *first = cJSON_IsArray(messages) ? cJSON_GetStringValue(cJSON_GetArrayItem(messages, 0)) : NULL;
+	const char *first =
+	    cJSON_IsArray(messages) ? cJSON_GetStringValue(cJSON_GetArrayItem(messages, 0)) : NULL;
 
 	return first != NULL ? first : "";
 }
@@ -419,8 +440,10 @@ static bool settle_plainer(struct delivery *delivery, struct error *err)
 	word->not_before = TIME_NONE;
 	replace_text(&word->problem, delivery->outcome.problem);
 	delivery->courier->counts.plainer++;
-	log_error("word %" PRId64 " was refused for its form, a plain one is sent instead lane=%s kind=%s subject=%s why=%s %.200s",
-	    word->id, word->lane, word->kind, word->subject, word->problem, dislike_of(delivery->outcome.body));
+	log_error("word %" PRId64 " was refused for its form, a plain one is sent instead lane=%s "
+				  "kind=%s subject=%s why=%s %.200s",
+	    word->id, word->lane, word->kind, word->subject, word->problem,
+	    dislike_of(delivery->outcome.body));
 	return storage_put_word(delivery->courier->loop->storage, word, err);
 }
 
@@ -443,11 +466,12 @@ static bool settle_dead(struct delivery *delivery, struct error *err)
 	word->state = WORD_DEAD;
 	replace_text(&word->problem, delivery->outcome.problem);
 	courier->counts.dead++;
-	log_warn("word %" PRId64 " is dead lane=%s kind=%s subject=%s why=%s", word->id, word->lane, word->kind, word->subject,
-	    word->problem);
+	log_warn("word %" PRId64 " is dead lane=%s kind=%s subject=%s why=%s", word->id, word->lane,
+	    word->kind, word->subject, word->problem);
 	if (!word_tell_failed(courier, word, &reply, true, err))
 		return false;
-	/* A page that PagerDuty will not have is kept for a person; the rest has been told, or goes another way. */
+	/* A page that PagerDuty will not have is kept for a person; the rest has been told, or
+	 * goes another way. */
 	if (delivery->spoken.peer != PEER_PAGERDUTY_EVENTS)
 		return storage_remove_word(courier->loop->storage, word->id, err);
 	return storage_put_word(courier->loop->storage, word, err);
@@ -455,7 +479,7 @@ static bool settle_dead(struct delivery *delivery, struct error *err)
 
 static bool settle_fate(struct delivery *delivery, struct error *err)
 {
-	static bool (*const settle[])(struct delivery *delivery, struct error *err) = {
+	static bool (*const settle[])(struct delivery * delivery, struct error * err) = {
 	    [FATE_SAID] = settle_said,
 	    [FATE_AGAIN] = settle_again,
 	    [FATE_PLAINER] = settle_plainer,
@@ -465,7 +489,8 @@ static bool settle_fate(struct delivery *delivery, struct error *err)
 	};
 	struct word *now = storage_word(delivery->courier->loop->storage, delivery->word->id);
 
-	/* A person dropped it while it was under way: only that it was said is still worth knowing. */
+	/* A person dropped it while it was under way: only that it was said is still worth
+	 * knowing. */
 	if (now == NULL && delivery->outcome.fate != FATE_SAID)
 		return true;
 	word_free(now);
@@ -517,8 +542,10 @@ void delivery_settle(struct delivery *delivery)
 	struct error err = {0};
 
 	if (!settle_event(delivery, &err)) {
-		/* The loop tells loudly that commits fail, this would be told many times a second. */
-		log_debug("word %" PRId64 " what came of it cannot be stored yet why=%s", delivery->word->id, err.text);
+		/* The loop tells loudly that commits fail, this would be told many times a
+		 * second. */
+		log_debug("word %" PRId64 " what came of it cannot be stored yet why=%s",
+		    delivery->word->id, err.text);
 		delivery_move(delivery, &courier->unsettled);
 		courier_wake(courier, 1000);
 		return;

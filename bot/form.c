@@ -12,7 +12,8 @@ static void put_encoded(struct buf *form, const char *text)
 	for (; *text != '\0'; text++) {
 		unsigned char c = (unsigned char)*text;
 
-		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("-._~", c) != NULL) {
+		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		    strchr("-._~", c) != NULL) {
 			buf_putc(form, (char)c);
 			continue;
 		}
@@ -37,12 +38,14 @@ void form_put_object(struct buf *form, const cJSON *object)
 
 	if (!cJSON_IsObject(object))
 		return;
-	cJSON_ArrayForEach (member, object) {
+	cJSON_ArrayForEach(member, object)
+	{
 		char *value;
 
 		if (cJSON_IsNull(member))
 			continue;
-		value = cJSON_IsObject(member) || cJSON_IsArray(member) ? json_write(member) : json_scalar(member);
+		value = cJSON_IsObject(member) || cJSON_IsArray(member) ? json_write(member)
+									: json_scalar(member);
 		if (value != NULL)
 			form_put(form, member->string, value);
 		free(value);

@@ -13,7 +13,7 @@ struct bucket {
 	char *key;
 	double per_ms, burst, tokens;
 	uint64_t filled_at, paused_until;
-	uint64_t *taken_at; /* of a window: when each of the last COUNT tokens was taken (0: it was not); NULL: no window */
+	uint64_t *taken_at; /* of a window: when each of the last COUNT was taken, 0: never */
 	size_t count, at;
 };
 
@@ -32,7 +32,8 @@ void limits_free(struct limits *limits)
 	if (limits == NULL)
 		return;
 	for (size_t i = 0; i < CHAINS; i++) {
-		for (struct bucket *bucket = limits->chains[i], *next; bucket != NULL; bucket = next) {
+		for (struct bucket *bucket = limits->chains[i], *next; bucket != NULL;
+		     bucket = next) {
 			next = bucket->next;
 			free(bucket->key);
 			free(bucket->taken_at);
@@ -61,7 +62,8 @@ static void fill(struct bucket *bucket, uint64_t now)
 		bucket->tokens = bucket->burst;
 }
 
-struct bucket *limits_bucket(struct limits *limits, const char *key, double per_minute, double burst, uint64_t now)
+struct bucket *limits_bucket(
+    struct limits *limits, const char *key, double per_minute, double burst, uint64_t now)
 {
 	struct bucket *bucket;
 	size_t chain;
@@ -113,7 +115,8 @@ static uint64_t window_ready_at(const struct bucket *bucket, uint64_t now)
 {
 	uint64_t taken_at = bucket->taken_at[bucket->at];
 
-	return taken_at == 0 || now >= taken_at + LIMITS_WINDOW_MS ? now : taken_at + LIMITS_WINDOW_MS;
+	return taken_at == 0 || now >= taken_at + LIMITS_WINDOW_MS ? now
+								   : taken_at + LIMITS_WINDOW_MS;
 }
 
 uint64_t bucket_ready_at(struct bucket *bucket, uint64_t now)

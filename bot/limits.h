@@ -1,4 +1,5 @@
-/* limits - token buckets: how often Slack and PagerDuty may be spoken to, by key. Times are milliseconds, as uv_now(). */
+/* limits - token buckets: how often Slack and PagerDuty may be spoken to, by key. Times are
+ * milliseconds, as uv_now(). */
 #ifndef BOT_LIMITS_H
 #define BOT_LIMITS_H
 
@@ -14,11 +15,13 @@ struct bucket;
 
 struct limits *limits_new(void);
 void limits_free(struct limits *limits);
-/* The bucket of KEY, made full when it is new: PER_MINUTE tokens, at most BURST at once. It lives as long as LIMITS. */
-struct bucket *limits_bucket(struct limits *limits, const char *key, double per_minute, double burst, uint64_t now);
+/* The bucket of KEY, made full when it is new: PER_MINUTE tokens, at most BURST at once. It
+ * lives as long as LIMITS. */
+struct bucket *limits_bucket(
+    struct limits *limits, const char *key, double per_minute, double burst, uint64_t now);
 /*
- * The same by a window: at most MAX in any minute, all of them at once if need be. Pages want no spreading out. Past LIMITS_WINDOW_MAX it
- * is a plain bucket.
+ * The same by a window: at most MAX in any minute, all of them at once if need be. Pages want no
+ * spreading out. Past LIMITS_WINDOW_MAX it is a plain bucket.
  */
 struct bucket *limits_window(struct limits *limits, const char *key, double max, uint64_t now);
 

@@ -34,7 +34,8 @@ struct look {
 	char *cursor;
 	struct found *found;
 	size_t found_count;
-	enum look_result result; /* of the reading as a whole: LOOK_NOT_FOUND when it was read to the end */
+	enum look_result
+	    result; /* of the reading as a whole: LOOK_NOT_FOUND when it was read to the end */
 	char problem[PROBLEM_MAX];
 	int64_t retry_after_s;
 	struct look_wait *waits;
@@ -59,7 +60,7 @@ struct looks {
 
 static void read_page(struct look *look);
 
-/* ---- telling ------------------------------------------------------------------------------------------ */
+/* ---- telling --------------------------------------------------------------------------------- */
 
 static void look_free(struct look *look)
 {
@@ -142,13 +143,14 @@ static void end(struct look *look, enum look_result result)
 	tell_soon(look->looks);
 }
 
-/* ---- reading: docs.slack.dev/reference/methods/conversations.history ----------------------------------- */
+/* ---- reading: docs.slack.dev/reference/methods/conversations.history ------------------------- */
 
 static void take_messages(struct look *look, const cJSON *json)
 {
 	const cJSON *message;
 
-	cJSON_ArrayForEach (message, json_get(json, "messages")) {
+	cJSON_ArrayForEach(message, json_get(json, "messages"))
+	{
 		const cJSON *metadata = json_get(message, "metadata");
 		const char *ts = json_text(message, "ts");
 		int64_t word;
@@ -156,7 +158,8 @@ static void take_messages(struct look *look, const cJSON *json)
 		if (ts == NULL || !text_equal(json_text(metadata, "event_type"), "headsup_word") ||
 		    !json_int(json_get(metadata, "event_payload"), "word", &word))
 			continue;
-		look->found = xreallocarray(look->found, look->found_count + 1, sizeof(*look->found));
+		look->found =
+		    xreallocarray(look->found, look->found_count + 1, sizeof(*look->found));
 		look->found[look->found_count].word = word;
 		snprintf(look->found[look->found_count++].ts, sizeof(look->found->ts), "%s", ts);
 	}
@@ -166,7 +169,8 @@ static void take_channels(struct look *look, const cJSON *json)
 {
 	const cJSON *channel;
 
-	cJSON_ArrayForEach (channel, json_get(json, "channels")) {
+	cJSON_ArrayForEach(channel, json_get(json, "channels"))
+	{
 		const char *name = json_text(channel, "name"), *id = json_text(channel, "id");
 
 		if (id != NULL && text_equal(name, look->name + 1) && look->channel == NULL)
@@ -238,11 +242,13 @@ static void on_page(void *ctx, const struct web_answer *answer)
 	if (answer->problem != NULL)
 		snprintf(look->problem, sizeof(look->problem), "%s", answer->problem);
 	else
-		snprintf(look->problem, sizeof(look->problem), "%s: %.64s (status %d)", method_of(look),
-		    error != NULL ? error : "no answer that can be read", answer->status);
+		snprintf(look->problem, sizeof(look->problem), "%s: %.64s (status %d)",
+		    method_of(look), error != NULL ? error : "no answer that can be read",
+		    answer->status);
 	cJSON_Delete(json);
 	/* A token that is refused will refuse the sending too: not now. */
-	end(look, cure == CURE_RETRY || cure == CURE_WAIT || cure == CURE_TOKEN ? LOOK_FAILED : LOOK_REFUSED);
+	end(look, cure == CURE_RETRY || cure == CURE_WAIT || cure == CURE_TOKEN ? LOOK_FAILED
+										: LOOK_REFUSED);
 }
 
 static void read_page(struct look *look)
@@ -285,21 +291,24 @@ static void read_page(struct look *look)
 	free(url);
 }
 
-/* ---- the door ----------------------------------------------------------------------------------------- */
+/* ---- the door -------------------------------------------------------------------------------- */
 
-static struct look *find_look(struct looks *looks, const char *channel, const char *thread, int64_t oldest)
+static struct look *find_look(
+    struct looks *looks, const char *channel, const char *thread, int64_t oldest)
 {
 	uint64_t now = uv_now(looks->loop->uv);
 
 	for (struct look *look = looks->first; look != NULL; look = look->next) {
-		if (look->generation == looks->generation && look->oldest <= oldest && text_equal(look->name, channel) &&
-		    text_equal(look->thread, thread) && (look->ended_at == 0 || now - look->ended_at < LOOK_KEEP_MS))
+		if (look->generation == looks->generation && look->oldest <= oldest &&
+		    text_equal(look->name, channel) && text_equal(look->thread, thread) &&
+		    (look->ended_at == 0 || now - look->ended_at < LOOK_KEEP_MS))
 			return look;
 	}
 	return NULL;
 }
 
-static struct look *look_new(struct looks *looks, const char *channel, const char *thread, int64_t oldest)
+static struct look *look_new(
+    struct looks *looks, const char *channel, const char *thread, int64_t oldest)
 {
 	struct look *look = xcalloc(1, sizeof(*look));
 
@@ -320,8 +329,8 @@ static struct look *look_new(struct looks *looks, const char *channel, const cha
 	return look;
 }
 
-struct look_wait *look_begin(struct looks *looks, const char *channel, const char *thread, int64_t created_at, int64_t word,
-    look_done done, void *ctx)
+struct look_wait *look_begin(struct looks *looks, const char *channel, const char *thread,
+    int64_t created_at, int64_t word, look_done done, void *ctx)
 {
 	struct look_wait *wait = xcalloc(1, sizeof(*wait));
 	int64_t oldest = created_at > LOOK_MARGIN_S ? created_at - LOOK_MARGIN_S : 0;

@@ -7,7 +7,8 @@
 #include "config/base/json.h"
 #include "config/base/text.h"
 
-static void set_problem(struct outcome *outcome, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void set_problem(struct outcome *outcome, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 static void set_problem(struct outcome *outcome, const char *format, ...)
 {
 	va_list args;
@@ -17,7 +18,8 @@ static void set_problem(struct outcome *outcome, const char *format, ...)
 	va_end(args);
 }
 
-/* Too many requests, the peer's own trouble, or no peer: alike for all peers. False: the answer is about the word. */
+/* Too many requests, the peer's own trouble, or no peer: alike for all peers. False: the answer
+ * is about the word. */
 static bool judge_peer(struct outcome *outcome, const struct web_answer *answer)
 {
 	outcome->fate = FATE_AGAIN;
@@ -41,7 +43,8 @@ static bool judge_peer(struct outcome *outcome, const struct web_answer *answer)
 	return false;
 }
 
-static void judge_slack(struct outcome *outcome, const char *method, const struct web_answer *answer)
+static void judge_slack(
+    struct outcome *outcome, const char *method, const struct web_answer *answer)
 {
 	static const enum fate fates[] = {
 	    [CURE_NONE] = FATE_SAID,
@@ -65,7 +68,8 @@ static void judge_slack(struct outcome *outcome, const char *method, const struc
 		outcome->fate = FATE_AGAIN;
 		outcome->is_outage = true;
 		outcome->is_unsure = answer->status == 200;
-		set_problem(outcome, "status %d without an answer that can be read", answer->status);
+		set_problem(
+		    outcome, "status %d without an answer that can be read", answer->status);
 		return;
 	}
 	cure = slack_cure(method, error);
@@ -88,11 +92,13 @@ static void judge_response_url(struct outcome *outcome, const struct web_answer 
 }
 
 /* developer.pagerduty.com/docs/events-api-v2: 202 is taken; 4xx will never be. */
-static void judge_pagerduty(struct outcome *outcome, const struct spoken *spoken, const struct web_answer *answer)
+static void judge_pagerduty(
+    struct outcome *outcome, const struct spoken *spoken, const struct web_answer *answer)
 {
 	const char *key = json_text(spoken->body, "routing_key");
 	const cJSON *errors = json_get(outcome->body, "errors");
-	const char *reason = cJSON_IsArray(errors) ? cJSON_GetStringValue(cJSON_GetArrayItem(errors, 0)) : NULL;
+	const char *reason =
+	    cJSON_IsArray(errors) ? cJSON_GetStringValue(cJSON_GetArrayItem(errors, 0)) : NULL;
 
 	if (answer->status >= 200 && answer->status < 300) {
 		outcome->fate = FATE_SAID;
@@ -103,17 +109,21 @@ static void judge_pagerduty(struct outcome *outcome, const struct spoken *spoken
 		set_problem(outcome, "status 408");
 		return;
 	}
-	outcome->fate = answer->status == 400 || answer->status == 403 || answer->status == 413 ? FATE_DEAD : FATE_PERSON;
+	outcome->fate = answer->status == 400 || answer->status == 403 || answer->status == 413
+			    ? FATE_DEAD
+			    : FATE_PERSON;
 	if (reason == NULL)
 		reason = json_text(outcome->body, "message");
 	/* The key is a secret: an answer that repeats it is not kept. */
 	if (reason == NULL || (!text_is_empty(key) && strstr(reason, key) != NULL))
 		set_problem(outcome, "PagerDuty refused it (status %d)", answer->status);
 	else
-		set_problem(outcome, "PagerDuty refused it (status %d): %.200s", answer->status, reason);
+		set_problem(
+		    outcome, "PagerDuty refused it (status %d): %.200s", answer->status, reason);
 }
 
-void outcome_init(struct outcome *outcome, const struct spoken *spoken, const struct web_answer *answer)
+void outcome_init(
+    struct outcome *outcome, const struct spoken *spoken, const struct web_answer *answer)
 {
 	*outcome = (struct outcome){.retry_after_s = answer->retry_after_s};
 	if (answer->status != 0)

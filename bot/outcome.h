@@ -1,4 +1,5 @@
-/* outcome - what an answer means for the word that was sent: sent, again, plainer, a person, or dead. */
+/* outcome - what an answer means for the word that was sent: sent, again, plainer, a person, or
+ * dead. */
 #ifndef BOT_OUTCOME_H
 #define BOT_OUTCOME_H
 
@@ -20,16 +21,17 @@ enum fate {
 
 struct outcome {
 	enum fate fate;
-	bool is_outage;  /* the peer as a whole is in trouble */
-	bool is_limited; /* too many requests */
-	bool is_unsure;  /* it may have been said */
+	bool is_outage;        /* the peer as a whole is in trouble */
+	bool is_limited;       /* too many requests */
+	bool is_unsure;        /* it may have been said */
 	int64_t retry_after_s; /* -1: none given */
 	char problem[512];     /* Slack's error, or a sentence; "" when said */
 	cJSON *body;           /* the answer, when it was JSON; owned */
 };
 
 /* Judges ANSWER to SPOKEN, whose peer it came from. */
-void outcome_init(struct outcome *outcome, const struct spoken *spoken, const struct web_answer *answer);
+void outcome_init(
+    struct outcome *outcome, const struct spoken *spoken, const struct web_answer *answer);
 void outcome_fini(struct outcome *outcome);
 
 #endif

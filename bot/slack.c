@@ -15,18 +15,18 @@
 #include "config/base/text.h"
 #include "handlers/later.h"
 
-#define HELLO_MS 20000           /* from the address to hello: name, TCP, TLS, upgrade */
+#define HELLO_MS 20000 /* from the address to hello: name, TCP, TLS, upgrade */
 #define BACK_OFF_MIN_MS 1000
 #define BACK_OFF_MAX_MS 60000
-#define REFUSED_MS 60000         /* a refusal is tried again this often: a person may have mended it */
-#define CROWDED_MS 15000         /* too_many_websockets: Slack forgets dead ones meanwhile */
+#define REFUSED_MS 60000 /* a refusal is tried again this often: a person may have mended it */
+#define CROWDED_MS 15000 /* too_many_websockets: Slack forgets dead ones meanwhile */
 #define RETRY_AFTER_MAX_S 3600
-#define STEADY_MS 10000          /* a connection that lasted this long was a good one */
-#define SHORT_LIVES_MAX 2        /* in a row, until those that do not last count as failures */
-#define RENEW_MIN_S 30           /* a shorter "approximate connection time" is not believed */
-#define LATER_MS 1000            /* an acknowledgement waits so long for a better answer: Slack gives it 3 s */
-#define DRAIN_MS 3000            /* the old connection is read for this long beside the new one */
-#define PROOF_TRIES 2            /* of auth.test, until the connection is opened without it */
+#define STEADY_MS 10000   /* a connection that lasted this long was a good one */
+#define SHORT_LIVES_MAX 2 /* in a row, until those that do not last count as failures */
+#define RENEW_MIN_S 30    /* a shorter "approximate connection time" is not believed */
+#define LATER_MS 1000 /* an acknowledgement waits so long for a better answer: Slack gives it 3 s */
+#define DRAIN_MS 3000 /* the old connection is read for this long beside the new one */
+#define PROOF_TRIES 2 /* of auth.test, until the connection is opened without it */
 #define PROBLEM_MAX 512
 #define ENVELOPE_ID_MAX 256
 
@@ -42,15 +42,15 @@ struct ack {
 	struct link *link;
 	struct ack *next, **at;
 	char *envelope_id;
-	struct later *later; /* makes the answer better; NULL: nothing does */
+	struct later *later;  /* makes the answer better; NULL: nothing does */
 	uint64_t waits_since; /* for it, uv_now(); 0: not yet, the disk comes first */
-	char *stored;   /* the frame when the event is on disk */
-	char *unstored; /* and when it is not; NULL: none, Slack repeats it */
+	char *stored;         /* the frame when the event is on disk */
+	char *unstored;       /* and when it is not; NULL: none, Slack repeats it */
 };
 
 /*
- * How events come. Socket Mode is the one there is: another transport has another method to ask for an address, another token, and
- * reads its frames its own way.
+ * How events come. Socket Mode is the one there is: another transport has another method to ask for
+ * an address, another token, and reads its frames its own way.
  */
 struct transport {
 	const char *method;
@@ -73,10 +73,10 @@ struct slack {
 	char *url; /* a ticket: used once */
 	struct slack_self self;
 	bool is_proved;
-	int failures;          /* in a row */
-	int proof_failures;    /* of auth.test, in a row */
-	int short_lives;       /* connections in a row that did not last */
-	int64_t retry_after_s; /* that Slack asked for; -1: none */
+	int failures;                  /* in a row */
+	int proof_failures;            /* of auth.test, in a row */
+	int short_lives;               /* connections in a row that did not last */
+	int64_t retry_after_s;         /* that Slack asked for; -1: none */
 	uint64_t ready_at, away_since; /* ms, as uv_now */
 	bool is_away;
 	char problem[PROBLEM_MAX];      /* "": none */
@@ -85,14 +85,15 @@ struct slack {
 	uint64_t events, commands, presses, others, ignored, acks, unstored;
 };
 
-static const char *const state_names[] = {"idle", "proving", "asking", "dialling", "ready", "waiting", "refused", "stopped"};
-static const char *const event_names[] = {"start", "proved", "got-url", "hello", "renew", "closed", "failed", "denied", "crowded",
-    "due", "late", "reload", "stop"};
+static const char *const state_names[] = {
+    "idle", "proving", "asking", "dialling", "ready", "waiting", "refused", "stopped"};
+static const char *const event_names[] = {"start", "proved", "got-url", "hello", "renew", "closed",
+    "failed", "denied", "crowded", "due", "late", "reload", "stop"};
 
 static void slack_on(struct slack *slack, enum slack_event event);
 static void on_later_due(uv_timer_t *timer);
 
-/* ---- links -------------------------------------------------------------------------------------------- */
+/* ---- links ----------------------------------------------------------------------------------- */
 
 static void ack_free(struct ack *ack)
 {
@@ -144,7 +145,8 @@ static void note_reach(struct slack *slack)
 	slack->is_away = is_away;
 }
 
-static void set_problem(struct slack *slack, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void set_problem(struct slack *slack, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 static void set_problem(struct slack *slack, const char *format, ...)
 {
 	va_list args;
@@ -206,9 +208,10 @@ static void on_closed(void *ctx, const char *why)
 	slack_on(slack, slack->short_lives > SHORT_LIVES_MAX ? SLACK_FAILED : SLACK_CLOSED);
 }
 
-static const struct wire_events link_events = {.opened = on_opened, .frame = on_frame, .closed = on_closed};
+static const struct wire_events link_events = {
+    .opened = on_opened, .frame = on_frame, .closed = on_closed};
 
-/* ---- Socket Mode: docs.slack.dev/apis/events-api/using-socket-mode ----------------------------------------- */
+/* ---- Socket Mode: docs.slack.dev/apis/events-api/using-socket-mode --------------------------- */
 
 static void on_renew_due(uv_timer_t *timer)
 {
@@ -224,7 +227,8 @@ static void take_hello(struct link *link, const cJSON *frame)
 		return;
 	link->said_hello = true;
 	slack_on(slack, SLACK_HELLO);
-	if (slack->state == SLACK_READY && json_int(json_get(frame, "debug_info"), "approximate_connection_time", &lasts_s) &&
+	if (slack->state == SLACK_READY &&
+	    json_int(json_get(frame, "debug_info"), "approximate_connection_time", &lasts_s) &&
 	    lasts_s >= RENEW_MIN_S && lasts_s <= 7 * 86400)
 		uv_timer_start(&slack->renew_timer, on_renew_due, (uint64_t)lasts_s * 1000, 0);
 }
@@ -234,17 +238,20 @@ static void take_disconnect(struct link *link, const cJSON *frame)
 	struct slack *slack = link->slack;
 	const char *reason = json_text(frame, "reason");
 
-	log_info("slack asks to disconnect reason=%s is_old=%d", reason != NULL ? reason : "none", link == slack->old);
+	log_info("slack asks to disconnect reason=%s is_old=%d", reason != NULL ? reason : "none",
+	    link == slack->old);
 	if (link != slack->link)
 		return; /* we are leaving it already */
 	if (text_equal(reason, "link_disabled")) {
 		set_problem(slack, "link_disabled: Socket Mode is switched off for this app");
 		slack_on(slack, SLACK_DENIED);
 	} else if (text_equal(reason, "too_many_websockets")) {
-		set_problem(slack, "too_many_websockets: other copies of this app hold all of Slack's connections");
+		set_problem(slack, "too_many_websockets: other copies of this app hold all of "
+				   "Slack's connections");
 		slack_on(slack, SLACK_CROWDED);
 	} else if (slack->state == SLACK_DIALLING) {
-		set_problem(slack, "Slack turned the connection away: %.100s", reason != NULL ? reason : "no reason");
+		set_problem(slack, "Slack turned the connection away: %.100s",
+		    reason != NULL ? reason : "no reason");
 		slack_on(slack, SLACK_FAILED);
 	} else {
 		slack_on(slack, SLACK_RENEW);
@@ -282,8 +289,9 @@ static void take_later(struct ack *ack)
 	cJSON *payload;
 
 	if (ack->later->answer != NULL) {
-		payload = cJSON_IsString(ack->later->answer) ? slack_in_ephemeral(ack->later->answer->valuestring)
-							      : cJSON_Duplicate(ack->later->answer, true);
+		payload = cJSON_IsString(ack->later->answer)
+			      ? slack_in_ephemeral(ack->later->answer->valuestring)
+			      : cJSON_Duplicate(ack->later->answer, true);
 		free(ack->stored);
 		ack->stored = ack_frame(ack->envelope_id, payload);
 		cJSON_Delete(payload);
@@ -326,7 +334,8 @@ static void on_disk(void *ctx, bool stored)
 	}
 }
 
-/* Acknowledges what has waited long enough; what comes then is said apart. *NEXT_AT: when the next one has. */
+/* Acknowledges what has waited long enough; what comes then is said apart. *NEXT_AT: when the
+ * next one has. */
 static void end_waits(struct link *link, uint64_t now, uint64_t *next_at)
 {
 	struct ack *next;
@@ -367,9 +376,10 @@ static void count_envelope(struct slack *slack, const char *type)
 		slack->others++;
 }
 
-/* Hands the envelope to the handlers. *LATER makes the answer better. False: nothing of it is kept. */
-static bool handle(
-    struct slack *slack, const char *type, const cJSON *payload, cJSON **answer, struct later **later)
+/* Hands the envelope to the handlers. *LATER makes the answer better. False: nothing of it is
+ * kept. */
+static bool handle(struct slack *slack, const char *type, const cJSON *payload, cJSON **answer,
+    struct later **later)
 {
 	struct loop *loop = slack->loop;
 	struct error err = {0};
@@ -388,7 +398,8 @@ static bool handle(
 }
 
 /* First the disk, then the acknowledgement: what Slack need not repeat is kept. */
-static void take_envelope(struct link *link, const cJSON *frame, const char *type, const char *envelope_id)
+static void take_envelope(
+    struct link *link, const cJSON *frame, const char *type, const char *envelope_id)
 {
 	struct slack *slack = link->slack;
 	const cJSON *payload = json_get(frame, "payload");
@@ -435,7 +446,8 @@ static void socket_mode_take(struct link *link, const cJSON *frame)
 		take_hello(link, frame);
 	else if (text_equal(type, "disconnect"))
 		take_disconnect(link, frame);
-	else if (envelope_id != NULL && *envelope_id != '\0' && strlen(envelope_id) <= ENVELOPE_ID_MAX)
+	else if (envelope_id != NULL && *envelope_id != '\0' &&
+		 strlen(envelope_id) <= ENVELOPE_ID_MAX)
 		take_envelope(link, frame, type != NULL ? type : "", envelope_id);
 	else {
 		link->slack->ignored++;
@@ -449,7 +461,7 @@ static const struct transport socket_mode = {
     .take = socket_mode_take,
 };
 
-/* ---- calls -------------------------------------------------------------------------------------------- */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 static void call(struct slack *slack, const char *method, const char *token, web_done done)
 {
@@ -466,15 +478,19 @@ static void call(struct slack *slack, const char *method, const char *token, web
 	free(url);
 }
 
-/* The answer's JSON when it is good. Otherwise NULL, the problem is set, and *EVENT says what that means. */
-static cJSON *read_answer(struct slack *slack, const char *method, const struct web_answer *answer, enum slack_event *event)
+/* The answer's JSON when it is good. Otherwise NULL, the problem is set, and *EVENT says what
+ * that means. */
+static cJSON *read_answer(struct slack *slack, const char *method, const struct web_answer *answer,
+    enum slack_event *event)
 {
 	cJSON *json;
 	const char *error;
 
 	*event = SLACK_FAILED;
 	if (answer->retry_after_s > 0)
-		slack->retry_after_s = answer->retry_after_s < RETRY_AFTER_MAX_S ? answer->retry_after_s : RETRY_AFTER_MAX_S;
+		slack->retry_after_s = answer->retry_after_s < RETRY_AFTER_MAX_S
+					   ? answer->retry_after_s
+					   : RETRY_AFTER_MAX_S;
 	if (answer->status == 0) {
 		set_problem(slack, "%s: %s", method, answer->problem);
 		return NULL;
@@ -483,12 +499,15 @@ static cJSON *read_answer(struct slack *slack, const char *method, const struct 
 	if (answer->status == 200 && cJSON_IsTrue(json_get(json, "ok")))
 		return json;
 	error = json_text(json, "error");
-	if (answer->status < 500 && answer->status != 429 && error != NULL && slack_cure(method, error) == CURE_TOKEN)
+	if (answer->status < 500 && answer->status != 429 && error != NULL &&
+	    slack_cure(method, error) == CURE_TOKEN)
 		*event = SLACK_DENIED;
 	if (error == NULL)
-		set_problem(slack, "%s: status %d without an answer that can be read", method, answer->status);
+		set_problem(slack, "%s: status %d without an answer that can be read", method,
+		    answer->status);
 	else if (json_text(json, "needed") != NULL)
-		set_problem(slack, "%s: %.64s (the token needs the scope %.64s)", method, error, json_text(json, "needed"));
+		set_problem(slack, "%s: %.64s (the token needs the scope %.64s)", method, error,
+		    json_text(json, "needed"));
 	else
 		set_problem(slack, "%s: %.64s", method, error);
 	cJSON_Delete(json);
@@ -516,7 +535,8 @@ static void on_proved(void *ctx, const struct web_answer *answer)
 	json = read_answer(slack, "auth.test", answer, &event);
 	if (json == NULL && event == SLACK_FAILED && answer->status != 0 && answer->status != 429 &&
 	    ++slack->proof_failures >= PROOF_TRIES) {
-		/* People can be heard without it: what begins with a mention is taken as ours. The next connection asks again. */
+		/* People can be heard without it: what begins with a mention is taken as ours.
+		 * The next connection asks again. */
 		log_warn("slack does not say who we are, going on why=%s", slack->problem);
 		event = SLACK_PROVED;
 	}
@@ -534,7 +554,8 @@ static void on_proved(void *ctx, const struct web_answer *answer)
 	put_workspace(slack, json_text(json, "url"));
 	cJSON_Delete(json);
 	slack->is_proved = true;
-	log_info("slack knows us user=%s bot=%s team=%s", slack->self.user_id, slack->self.bot_id, slack->self.team_id);
+	log_info("slack knows us user=%s bot=%s team=%s", slack->self.user_id, slack->self.bot_id,
+	    slack->self.team_id);
 	slack_on(slack, SLACK_PROVED);
 }
 
@@ -556,7 +577,7 @@ static void on_url(void *ctx, const struct web_answer *answer)
 	slack_on(slack, event);
 }
 
-/* ---- what the table's rows do ------------------------------------------------------------------------- */
+/* ---- what the table's rows do ---------------------------------------------------------------- */
 
 static void forget_call(struct slack *slack)
 {
@@ -596,7 +617,8 @@ static void ask(struct slack *slack)
 {
 	const struct slack_config *config = &slack->config->slack;
 
-	call(slack, slack->transport->method, slack->transport->by_app_token ? config->app_token : config->bot_token, on_url);
+	call(slack, slack->transport->method,
+	    slack->transport->by_app_token ? config->app_token : config->bot_token, on_url);
 }
 
 static void dial(struct slack *slack)
@@ -656,7 +678,8 @@ static void wait_for(struct slack *slack, uint64_t ms)
 	forget_call(slack);
 	drop_link(&slack->link);
 	note_reach(slack);
-	log_warn("slack is tried again in_ms=%" PRIu64 " failures=%d why=%s", ms, slack->failures, slack->problem);
+	log_warn("slack is tried again in_ms=%" PRIu64 " failures=%d why=%s", ms, slack->failures,
+	    slack->problem);
 	uv_timer_start(&slack->timer, on_timer, ms, 0);
 }
 
@@ -721,6 +744,7 @@ static void nothing(struct slack *slack)
 	(void)slack;
 }
 
+/* clang-format off */
 const struct slack_transition slack_transitions[] = {
     /* in             on             goes to         and */
     {SLACK_IDLE,     SLACK_START,   SLACK_PROVING,  prove},
@@ -767,23 +791,29 @@ const struct slack_transition slack_transitions[] = {
     {SLACK_STOPPED,  SLACK_STOP,    SLACK_STOPPED,  nothing},
     {SLACK_STOPPED,  SLACK_RELOAD,  SLACK_STOPPED,  nothing},
 };
+/* clang-format on */
 const size_t slack_transition_count = sizeof(slack_transitions) / sizeof(slack_transitions[0]);
 
 #define ON(event) (1u << (event))
-/* Calls are cancelled, timers stopped and links dropped before a state is left, so that these have nobody to raise them. */
+/* Calls are cancelled, timers stopped and links dropped before a state is left, so that these
+ * have nobody to raise them. */
 #define OF_CALLS (ON(SLACK_PROVED) | ON(SLACK_GOT_URL) | ON(SLACK_DENIED))
 #define OF_LINKS (ON(SLACK_HELLO) | ON(SLACK_RENEW) | ON(SLACK_CLOSED) | ON(SLACK_CROWDED))
 #define OF_TIMERS (ON(SLACK_DUE) | ON(SLACK_LATE))
+/* clang-format off */
 const struct slack_impossible slack_impossible[] = {
     {SLACK_IDLE,     OF_CALLS | OF_LINKS | OF_TIMERS | ON(SLACK_FAILED)},
     {SLACK_PROVING,  OF_LINKS | OF_TIMERS | ON(SLACK_START) | ON(SLACK_GOT_URL)},
     {SLACK_ASKING,   OF_LINKS | OF_TIMERS | ON(SLACK_START) | ON(SLACK_PROVED)},
-    {SLACK_DIALLING, ON(SLACK_START) | ON(SLACK_PROVED) | ON(SLACK_GOT_URL) | ON(SLACK_RENEW) | ON(SLACK_DUE)},
-    {SLACK_READY,    ON(SLACK_START) | ON(SLACK_PROVED) | ON(SLACK_GOT_URL) | ON(SLACK_HELLO) | OF_TIMERS},
+    {SLACK_DIALLING, ON(SLACK_START) | ON(SLACK_PROVED) | ON(SLACK_GOT_URL) | ON(SLACK_RENEW) |
+                     ON(SLACK_DUE)},
+    {SLACK_READY,    ON(SLACK_START) | ON(SLACK_PROVED) | ON(SLACK_GOT_URL) | ON(SLACK_HELLO) |
+                     OF_TIMERS},
     {SLACK_WAITING,  OF_CALLS | OF_LINKS | ON(SLACK_FAILED) | ON(SLACK_START) | ON(SLACK_LATE)},
     {SLACK_REFUSED,  OF_CALLS | OF_LINKS | ON(SLACK_FAILED) | ON(SLACK_START) | ON(SLACK_LATE)},
     {SLACK_STOPPED,  OF_CALLS | OF_LINKS | OF_TIMERS | ON(SLACK_FAILED) | ON(SLACK_START)},
 };
+/* clang-format on */
 const size_t slack_impossible_count = sizeof(slack_impossible) / sizeof(slack_impossible[0]);
 
 static void slack_on(struct slack *slack, enum slack_event event)
@@ -793,7 +823,8 @@ static void slack_on(struct slack *slack, enum slack_event event)
 
 		if (row->in != slack->state || row->on != event)
 			continue;
-		log_debug("slack %s -> %s on=%s", state_names[row->in], state_names[row->to], event_names[event]);
+		log_debug("slack %s -> %s on=%s", state_names[row->in], state_names[row->to],
+		    event_names[event]);
 		uv_timer_stop(&slack->timer);
 		if (row->to != SLACK_READY)
 			uv_timer_stop(&slack->renew_timer);
@@ -801,17 +832,19 @@ static void slack_on(struct slack *slack, enum slack_event event)
 		row->act(slack);
 		return;
 	}
-	log_error("slack event without a row state=%s on=%s", state_names[slack->state], event_names[event]);
+	log_error("slack event without a row state=%s on=%s", state_names[slack->state],
+	    event_names[event]);
 }
 
-/* ---- the door ----------------------------------------------------------------------------------------- */
+/* ---- the door -------------------------------------------------------------------------------- */
 
 static bool takes_rtm(const struct config *config, struct error *err)
 {
 	if (!config->slack.is_enabled || !config->slack.is_rtm)
 		return true;
-	return error_set(err, ERROR_USAGE, "slack.mode rtm is for classic apps and is not served by this version; "
-	                                   "use mode: socket with an app_token (xapp-…)");
+	return error_set(err, ERROR_USAGE,
+	    "slack.mode rtm is for classic apps and is not served by this version; "
+	    "use mode: socket with an app_token (xapp-…)");
 }
 
 static void init_timer(struct slack *slack, uv_timer_t *timer)
@@ -830,7 +863,8 @@ static bool has_wires(struct slack *slack, const struct config *config, struct e
 	return slack->wires != NULL;
 }
 
-struct slack *slack_new(struct loop *loop, struct web *web, const struct config *config, struct error *err)
+struct slack *slack_new(
+    struct loop *loop, struct web *web, const struct config *config, struct error *err)
 {
 	struct slack *slack;
 
@@ -921,9 +955,11 @@ int64_t slack_away_s(const struct slack *slack)
 void slack_reload(struct slack *slack, const struct config *config)
 {
 	const struct slack_config *was = &slack->config->slack, *is = &config->slack;
-	bool same = was->is_enabled == is->is_enabled && text_equal(was->app_token, is->app_token) &&
+	bool same =
+	    was->is_enabled == is->is_enabled && text_equal(was->app_token, is->app_token) &&
 	    text_equal(was->bot_token, is->bot_token) && text_equal(was->api_url, is->api_url) &&
-	    text_equal(slack->config->ca_file, config->ca_file) && text_equal(slack->config->proxy, config->proxy);
+	    text_equal(slack->config->ca_file, config->ca_file) &&
+	    text_equal(slack->config->proxy, config->proxy);
 	struct error err = {0};
 
 	if (!takes_rtm(config, &err))
@@ -954,19 +990,23 @@ void slack_metrics(const struct slack *slack, struct buf *out)
 	    {"other", slack->others},
 	};
 
-	metrics_value(out, "headsup_slack_connected", "gauge", "1 while Slack is reachable.", is_connected(slack) ? 1 : 0);
-	metrics_value(out, "headsup_slack_connections_total", "counter", "Connections that said hello.",
-	    (double)slack->connections);
-	metrics_value(out, "headsup_slack_renewals_total", "counter", "Connections renewed before their end.",
-	    (double)slack->renewals);
-	metrics_value(out, "headsup_slack_failures_total", "counter", "Attempts to connect that came to nothing.",
-	    (double)slack->failures_total);
-	metrics_head(out, "headsup_slack_envelopes_total", "counter", "Envelopes received, by type.");
+	metrics_value(out, "headsup_slack_connected", "gauge", "1 while Slack is reachable.",
+	    is_connected(slack) ? 1 : 0);
+	metrics_value(out, "headsup_slack_connections_total", "counter",
+	    "Connections that said hello.", (double)slack->connections);
+	metrics_value(out, "headsup_slack_renewals_total", "counter",
+	    "Connections renewed before their end.", (double)slack->renewals);
+	metrics_value(out, "headsup_slack_failures_total", "counter",
+	    "Attempts to connect that came to nothing.", (double)slack->failures_total);
+	metrics_head(
+	    out, "headsup_slack_envelopes_total", "counter", "Envelopes received, by type.");
 	for (size_t i = 0; i < sizeof(envelopes) / sizeof(envelopes[0]); i++)
-		buf_printf(out, "headsup_slack_envelopes_total{type=\"%s\"} %" PRIu64 "\n", envelopes[i].type, envelopes[i].count);
-	metrics_value(out, "headsup_slack_acks_total", "counter", "Acknowledgements sent.", (double)slack->acks);
-	metrics_value(out, "headsup_slack_unstored_total", "counter", "Envelopes that could not be stored.",
-	    (double)slack->unstored);
-	metrics_value(out, "headsup_slack_frames_ignored_total", "counter", "Frames that were no envelope.",
-	    (double)slack->ignored);
+		buf_printf(out, "headsup_slack_envelopes_total{type=\"%s\"} %" PRIu64 "\n",
+		    envelopes[i].type, envelopes[i].count);
+	metrics_value(out, "headsup_slack_acks_total", "counter", "Acknowledgements sent.",
+	    (double)slack->acks);
+	metrics_value(out, "headsup_slack_unstored_total", "counter",
+	    "Envelopes that could not be stored.", (double)slack->unstored);
+	metrics_value(out, "headsup_slack_frames_ignored_total", "counter",
+	    "Frames that were no envelope.", (double)slack->ignored);
 }

@@ -96,7 +96,8 @@ static const struct {
     {NULL, "team_disabled", CURE_TOKEN},
     {NULL, "user_removed_from_team", CURE_TOKEN},
     {NULL, "forbidden_team", CURE_TOKEN},
-    /* A scope that is missing for the connection itself stops everything; for one method it stops that method. */
+    /* A scope that is missing for the connection itself stops everything; for one method it
+     * stops that method. */
     {"apps.connections.open", "missing_scope", CURE_TOKEN},
     {"apps.connections.open", "no_permission", CURE_TOKEN},
     {"auth.test", "missing_scope", CURE_TOKEN},

@@ -46,7 +46,7 @@ struct watch {
 	curl_socket_t fd;
 };
 
-/* ---- addresses ---------------------------------------------------------------------------------------- */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 static bool host_is_loopback(const char *host)
 {
@@ -72,14 +72,16 @@ static bool url_split(const char *url, char scheme[16], char host[WEB_HOST_MAX])
 	char *part = NULL;
 	bool ok = false;
 
-	if (parsed == NULL || curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
+	if (parsed == NULL ||
+	    curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
 		goto out;
 	if (curl_url_get(parsed, CURLUPART_SCHEME, &part, 0) != CURLUE_OK)
 		goto out;
 	snprintf(scheme, 16, "%s", part);
 	curl_free(part);
 	part = NULL;
-	if (curl_url_get(parsed, CURLUPART_HOST, &part, 0) != CURLUE_OK || strlen(part) >= WEB_HOST_MAX)
+	if (curl_url_get(parsed, CURLUPART_HOST, &part, 0) != CURLUE_OK ||
+	    strlen(part) >= WEB_HOST_MAX)
 		goto out;
 	snprintf(host, WEB_HOST_MAX, "%s", part);
 	ok = true;
@@ -107,7 +109,7 @@ bool web_url_allowed(const char *url, const char *secure, const char *plain)
 	return strcasecmp(scheme, plain) == 0 && host_is_loopback(host);
 }
 
-/* ---- what comes of a call ----------------------------------------------------------------------------- */
+/* ---- what comes of a call -------------------------------------------------------------------- */
 
 static void call_free(struct web_call *call)
 {
@@ -155,11 +157,13 @@ static void fill_answer(struct web_call *call, CURLcode code, struct web_answer 
 	curl_off_t retry_after = 0;
 	long status = 0;
 
-	*answer = (struct web_answer){.retry_after_s = -1, .body = buf_text(&call->answer), .body_len = call->answer.len};
+	*answer = (struct web_answer){
+	    .retry_after_s = -1, .body = buf_text(&call->answer), .body_len = call->answer.len};
 	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (code == CURLE_OK && status > 0) {
 		answer->status = (int)status;
-		if (curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK && retry_after > 0)
+		if (curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK &&
+		    retry_after > 0)
 			answer->retry_after_s = retry_after;
 		return;
 	}
@@ -167,12 +171,14 @@ static void fill_answer(struct web_call *call, CURLcode code, struct web_answer 
 	answer->body = "";
 	answer->body_len = 0;
 	if (call->answer.failed)
-		snprintf(call->problem, sizeof(call->problem), "%s: the answer is larger than %d bytes", call->host,
-		    WEB_ANSWER_MAX);
+		snprintf(call->problem, sizeof(call->problem),
+		    "%s: the answer is larger than %d bytes", call->host, WEB_ANSWER_MAX);
 	else if (code == CURLE_SEND_FAIL_REWIND) /* see on_rewind_wanted() */
-		snprintf(call->problem, sizeof(call->problem), "%s: the connection was closed before an answer came", call->host);
+		snprintf(call->problem, sizeof(call->problem),
+		    "%s: the connection was closed before an answer came", call->host);
 	else
-		snprintf(call->problem, sizeof(call->problem), "%s: %s", call->host, curl_easy_strerror(code));
+		snprintf(call->problem, sizeof(call->problem), "%s: %s", call->host,
+		    curl_easy_strerror(code));
 	answer->problem = call->problem;
 }
 
@@ -194,7 +200,8 @@ static void finish_all(struct web *web)
 	int left;
 
 	while ((message = curl_multi_info_read(web->multi, &left)) != NULL) {
-		CURLcode code = message->data.result; /* MESSAGE is gone once its handle is removed */
+		CURLcode code =
+		    message->data.result; /* MESSAGE is gone once its handle is removed */
 
 		if (message->msg != CURLMSG_DONE)
 			continue;
@@ -209,7 +216,8 @@ static void on_stillborn(uv_timer_t *timer)
 	struct web_call *call;
 
 	while ((call = web->stillborn) != NULL) {
-		const struct web_answer answer = {.problem = call->problem, .body = "", .retry_after_s = -1};
+		const struct web_answer answer = {
+		    .problem = call->problem, .body = "", .retry_after_s = -1};
 
 		unlink_call(call);
 		call->done(call->ctx, &answer);
@@ -217,7 +225,7 @@ static void on_stillborn(uv_timer_t *timer)
 	}
 }
 
-/* ---- curl's sockets and timer on libuv ------------------------------------------------------------------ */
+/* ---- curl's sockets and timer on libuv ------------------------------------------------------- */
 
 static void on_watch_closed(uv_handle_t *handle)
 {
@@ -295,7 +303,7 @@ static int on_timeout_wanted(CURLM *multi, long timeout_ms, void *ctx)
 	return 0;
 }
 
-/* ---- a call ------------------------------------------------------------------------------------------- */
+/* ---- a call ---------------------------------------------------------------------------------- */
 
 static size_t on_answer(char *data, size_t size, size_t count, void *ctx)
 {
@@ -318,8 +326,9 @@ static size_t on_body_wanted(char *space, size_t size, size_t count, void *ctx)
 }
 
 /*
- * curl sends a request again by itself when a kept connection closes before an answer. The peer may have acted on the first: a
- * message would be said twice. A body that cannot be read again makes curl report the failure instead, and whoever called decides.
+ * curl sends a request again by itself when a kept connection closes before an answer. The peer may
+ * have acted on the first: a message would be said twice. A body that cannot be read again makes
+ * curl report the failure instead, and whoever called decides.
  */
 static int on_rewind_wanted(void *ctx, curl_off_t offset, int origin)
 {
@@ -367,11 +376,13 @@ static void set_body(struct web_call *call, const struct web_request *request)
 
 static void set_headers(struct web_call *call, const struct web_request *request)
 {
-	call->headers = curl_slist_append(call->headers, "Expect:"); /* bodies are small: no 100-continue */
+	call->headers =
+	    curl_slist_append(call->headers, "Expect:"); /* bodies are small: no 100-continue */
 	if (request->content_type != NULL)
 		add_header(call, "Content-Type", request->content_type);
 	else
-		call->headers = curl_slist_append(call->headers, "Content-Type:"); /* curl would say form */
+		call->headers =
+		    curl_slist_append(call->headers, "Content-Type:"); /* curl would say form */
 	if (request->bearer != NULL) {
 		char *value = xasprintf("Bearer %s", request->bearer);
 
@@ -403,9 +414,11 @@ static void set_bounds(struct web_call *call, const struct web_request *request)
 	long total_ms = request->timeout_ms > 0 ? (long)request->timeout_ms : WEB_TOTAL_S * 1000L;
 
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* a resolver that hangs does not hold up the end */
+	curl_easy_setopt(
+	    easy, CURLOPT_QUICK_EXIT, 1L); /* a resolver that hangs does not hold up the end */
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https,http"); /* http on loopback only: checked before */
+	curl_easy_setopt(
+	    easy, CURLOPT_PROTOCOLS_STR, "https,http"); /* http on loopback only: checked before */
 	/* HTTP/2 was no quicker, and lost requests after some 2 000 streams to one server. */
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, (long)WEB_CONNECT_S);
@@ -422,7 +435,8 @@ static struct web_call *stillborn(struct web_call *call, const char *problem)
 	return call;
 }
 
-struct web_call *web_begin(struct web *web, const struct web_request *request, web_done done, void *ctx)
+struct web_call *web_begin(
+    struct web *web, const struct web_request *request, web_done done, void *ctx)
 {
 	struct web_call *call = xcalloc(1, sizeof(*call));
 	char scheme[16];
@@ -460,7 +474,7 @@ void web_cancel(struct web_call *call)
 	call_free(call);
 }
 
-/* ---- beginning and end -------------------------------------------------------------------------------- */
+/* ---- beginning and end ----------------------------------------------------------------------- */
 
 void web_reload(struct web *web, const struct config *config)
 {
@@ -472,7 +486,8 @@ struct web *web_new(struct loop *loop, const struct config *config, struct error
 {
 	struct web *web = xcalloc(1, sizeof(*web));
 
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || (web->multi = curl_multi_init()) == NULL) {
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
+	    (web->multi = curl_multi_init()) == NULL) {
 		error_set(err, ERROR_IO, "libcurl cannot be initialised");
 		free(web);
 		return NULL;

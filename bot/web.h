@@ -1,6 +1,7 @@
 /*
- * web - the client side of HTTPS: libcurl's multi-socket interface on the loop. Connections are reused, certificates checked, no redirect is
- * followed, every call has a deadline and every answer a bound.
+ * web - the client side of HTTPS: libcurl's multi-socket interface on the loop. Connections are
+ * reused, certificates checked, no redirect is followed, every call has a deadline and every answer
+ * a bound.
  */
 #ifndef BOT_WEB_H
 #define BOT_WEB_H
@@ -20,13 +21,13 @@ struct web; /* opaque */
 struct web_call;
 
 struct web_request {
-	const char *method;       /* POST GET PUT */
+	const char *method; /* POST GET PUT */
 	const char *url;
 	const char *bearer;       /* Authorization: Bearer …; NULL: none */
 	const char *content_type; /* NULL: none */
 	const char *body;         /* copied; may be NULL */
 	size_t body_len;
-	int64_t timeout_ms;       /* 0: WEB_TOTAL_S */
+	int64_t timeout_ms; /* 0: WEB_TOTAL_S */
 };
 struct web_answer {
 	int status;            /* 0: no answer came (see PROBLEM) */
@@ -39,15 +40,18 @@ struct web_answer {
 typedef void (*web_done)(void *ctx, const struct web_answer *answer);
 
 struct web *web_new(struct loop *loop, const struct config *config, struct error *err);
-/* Calls under way are dropped, their callbacks not called. The loop has to be run once more, to let go of its handles. */
+/* Calls under way are dropped, their callbacks not called. The loop has to be run once more, to
+ * let go of its handles. */
 void web_free(struct web *web);
 /* Calls begun from now on use CONFIG's proxy and ca_file. */
 void web_reload(struct web *web, const struct config *config);
 /* Begins a call. DONE runs once, later, from the loop; never after web_cancel(). */
-struct web_call *web_begin(struct web *web, const struct web_request *request, web_done done, void *ctx);
+struct web_call *web_begin(
+    struct web *web, const struct web_request *request, web_done done, void *ctx);
 void web_cancel(struct web_call *call);
 
-/* May URL be called? It begins with SECURE ("https"), or with PLAIN ("http") on loopback, where nobody listens in. */
+/* May URL be called? It begins with SECURE ("https"), or with PLAIN ("http") on loopback, where
+ * nobody listens in. */
 bool web_url_allowed(const char *url, const char *secure, const char *plain);
 bool web_url_is_loopback(const char *url);
 

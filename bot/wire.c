@@ -27,7 +27,8 @@
 #define FAREWELL_TURNS 8
 #define WIRE_CA_FILE_MAX (4 << 20) /* bytes of it that are looked at to see whether it changed */
 
-/* What a proxy and a set of certificates make: kept until the last wire that was dialled with it is gone. */
+/* What a proxy and a set of certificates make: kept until the last wire that was dialled with it
+ * is gone. */
 struct surroundings {
 	struct lws_vhost *direct, *proxied; /* PROXIED: NULL without a proxy */
 	SSL_CTX *tls;
@@ -37,7 +38,8 @@ struct surroundings {
 struct wires {
 	struct loop *loop;
 	struct lws_context *context;
-	struct surroundings **all; /* the last one is used for new wires; the others stay until the end */
+	struct surroundings *
+	    *all; /* the last one is used for new wires; the others stay until the end */
 	size_t count;
 	char mark[65]; /* of what the last one was made of */
 	uv_idle_t farewell;
@@ -85,7 +87,7 @@ static const lws_retry_bo_t keep_alive = {
     .secs_since_valid_hangup = WIRE_DEAD_S,
 };
 
-/* ---- a wire's end ------------------------------------------------------------------------------------- */
+/* ---- a wire's end ---------------------------------------------------------------------------- */
 
 static void free_queue(struct wire *wire)
 {
@@ -120,8 +122,9 @@ static void on_timer_closed(uv_handle_t *handle)
 }
 
 /*
- * Has libwebsockets close the connection, and hears no more of it. Timers that are set from outside of its own callbacks are not
- * noticed on a foreign loop until something else happens to it: lws_cancel_service() makes something happen.
+ * Has libwebsockets close the connection, and hears no more of it. Timers that are set from outside
+ * of its own callbacks are not noticed on a foreign loop until something else happens to it:
+ * lws_cancel_service() makes something happen.
  */
 static void abandon(struct wire *wire)
 {
@@ -152,14 +155,16 @@ static void lost(struct wire *wire)
 	void *ctx = wire->ctx;
 	char why[WIRE_WHY_MAX];
 
-	snprintf(why, sizeof(why), "%s", wire->why[0] != '\0' ? wire->why : "the connection was closed");
+	snprintf(
+	    why, sizeof(why), "%s", wire->why[0] != '\0' ? wire->why : "the connection was closed");
 	wire->events = NULL;
 	let_go(wire);
 	if (events != NULL)
 		events->closed(ctx, why);
 }
 
-static void set_why(struct wire *wire, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void set_why(struct wire *wire, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 static void set_why(struct wire *wire, const char *format, ...)
 {
 	va_list args;
@@ -171,7 +176,7 @@ static void set_why(struct wire *wire, const char *format, ...)
 	va_end(args);
 }
 
-/* ---- connecting --------------------------------------------------------------------------------------- */
+/* ---- connecting ------------------------------------------------------------------------------ */
 
 static void on_timer(uv_timer_t *timer);
 
@@ -180,21 +185,24 @@ static void wire_wait(struct wire *wire, uint64_t ms)
 	uv_timer_start(&wire->timer, on_timer, ms, 0);
 }
 
-/* `user:password@203.0.113.7:3128`, as libwebsockets wants its proxy: already resolved, lest it block. */
+/* `user:password@203.0.113.7:3128`, as libwebsockets wants its proxy: already resolved, lest it
+ * block. */
 static bool use_proxy(struct wire *wire, const char *address)
 {
 	CURLU *url = curl_url();
 	char *user = NULL, *password = NULL, *port = NULL, *setting = NULL;
 	bool ok = false;
 
-	if (url == NULL || curl_url_set(url, CURLUPART_URL, wire->around->proxy, CURLU_GUESS_SCHEME) != CURLUE_OK)
+	if (url == NULL ||
+	    curl_url_set(url, CURLUPART_URL, wire->around->proxy, CURLU_GUESS_SCHEME) != CURLUE_OK)
 		goto out;
 	curl_url_get(url, CURLUPART_USER, &user, CURLU_URLDECODE);
 	curl_url_get(url, CURLUPART_PASSWORD, &password, CURLU_URLDECODE);
 	if (curl_url_get(url, CURLUPART_PORT, &port, 0) != CURLUE_OK)
 		port = NULL;
 	setting = xasprintf("%s%s%s%s%s:%s", user != NULL ? user : "", user != NULL ? ":" : "",
-	    user != NULL && password != NULL ? password : "", user != NULL ? "@" : "", address, port != NULL ? port : "3128");
+	    user != NULL && password != NULL ? password : "", user != NULL ? "@" : "", address,
+	    port != NULL ? port : "3128");
 	ok = lws_set_proxy(wire->around->proxied, setting) == 0;
 out:
 	if (setting != NULL)
@@ -221,7 +229,8 @@ static void host_header(const struct wire *wire, char *out, size_t size)
 	if (wire->port == (wire->is_tls ? 443 : 80))
 		snprintf(out, size, "%s%s%s", is_v6 ? "[" : "", wire->host, is_v6 ? "]" : "");
 	else
-		snprintf(out, size, "%s%s%s:%d", is_v6 ? "[" : "", wire->host, is_v6 ? "]" : "", wire->port);
+		snprintf(out, size, "%s%s%s:%d", is_v6 ? "[" : "", wire->host, is_v6 ? "]" : "",
+		    wire->port);
 }
 
 static void connect_next(struct wire *wire)
@@ -303,7 +312,7 @@ static void take_addresses(struct wire *wire, const struct addrinfo *list)
 		if (wire->address_count == WIRE_ADDRESSES_MAX)
 			return;
 		if (getnameinfo(info->ai_addr, info->ai_addrlen, wire->address[wire->address_count],
-		        INET6_ADDRSTRLEN, NULL, 0, NI_NUMERICHOST) == 0)
+			INET6_ADDRSTRLEN, NULL, 0, NI_NUMERICHOST) == 0)
 			wire->address_count++;
 	}
 }
@@ -321,7 +330,8 @@ static void on_resolved(uv_getaddrinfo_t *lookup, int status, struct addrinfo *l
 		return;
 	}
 	if (wire->address_count == 0)
-		set_why(wire, "the name cannot be resolved: %s", status != 0 ? uv_strerror(status) : "no address");
+		set_why(wire, "the name cannot be resolved: %s",
+		    status != 0 ? uv_strerror(status) : "no address");
 	try_next(wire);
 }
 
@@ -334,7 +344,8 @@ static bool take_url(struct wire *wire, const char *url)
 	bool ok = false;
 
 	if (parsed == NULL ||
-	    curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME | CURLU_PATH_AS_IS) != CURLUE_OK ||
+	    curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME | CURLU_PATH_AS_IS) !=
+		CURLUE_OK ||
 	    curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
 	    curl_url_get(parsed, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
 	    curl_url_get(parsed, CURLUPART_PATH, &path, 0) != CURLUE_OK)
@@ -349,7 +360,8 @@ static bool take_url(struct wire *wire, const char *url)
 		wire->host = xstrndup(host + 1, len - 2);
 	else
 		wire->host = xstrdup(host);
-	wire->path = xasprintf("%s%s%s", path, query != NULL ? "?" : "", query != NULL ? query : "");
+	wire->path =
+	    xasprintf("%s%s%s", path, query != NULL ? "?" : "", query != NULL ? query : "");
 	ok = strlen(wire->host) < 256;
 out:
 	curl_free(scheme);
@@ -370,7 +382,9 @@ static char *name_to_resolve(const struct wire *wire)
 	if (!wire->by_proxy)
 		return xstrdup(wire->host);
 	url = curl_url();
-	if (url != NULL && curl_url_set(url, CURLUPART_URL, wire->around->proxy, CURLU_GUESS_SCHEME) == CURLUE_OK &&
+	if (url != NULL &&
+	    curl_url_set(url, CURLUPART_URL, wire->around->proxy, CURLU_GUESS_SCHEME) ==
+		CURLUE_OK &&
 	    curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK)
 		name = xstrdup(host);
 	curl_free(host);
@@ -384,7 +398,9 @@ static void resolve(struct wire *wire)
 	struct addrinfo hints = {
 	    .ai_socktype = SOCK_STREAM,
 	    .ai_flags = AI_ADDRCONFIG,
-	    .ai_family = wire->by_proxy ? AF_INET : AF_UNSPEC, /* libwebsockets takes no IPv6 address for a proxy */
+	    .ai_family = wire->by_proxy
+			     ? AF_INET
+			     : AF_UNSPEC, /* libwebsockets takes no IPv6 address for a proxy */
 	};
 	int status = UV_EINVAL;
 
@@ -393,7 +409,8 @@ static void resolve(struct wire *wire)
 		hints.ai_flags = 0;
 	wire->lookup.data = wire;
 	if (name != NULL)
-		status = uv_getaddrinfo(wire->wires->loop->uv, &wire->lookup, on_resolved, name, NULL, &hints);
+		status = uv_getaddrinfo(
+		    wire->wires->loop->uv, &wire->lookup, on_resolved, name, NULL, &hints);
 	free(name);
 	wire->is_looking = status == 0;
 	if (status == 0)
@@ -402,7 +419,8 @@ static void resolve(struct wire *wire)
 	wire_wait(wire, 0);
 }
 
-struct wire *wire_dial(struct wires *wires, const char *url, const struct wire_events *events, void *ctx)
+struct wire *wire_dial(
+    struct wires *wires, const char *url, const struct wire_events *events, void *ctx)
 {
 	struct wire *wire = xcalloc(1, sizeof(*wire));
 
@@ -429,7 +447,7 @@ struct wire *wire_dial(struct wires *wires, const char *url, const struct wire_e
 	return wire;
 }
 
-/* ---- talking ------------------------------------------------------------------------------------------ */
+/* ---- talking --------------------------------------------------------------------------------- */
 
 void wire_send(struct wire *wire, const char *text)
 {
@@ -467,8 +485,9 @@ void wire_close(struct wire *wire)
 }
 
 /*
- * A close frame by hand: what lws_close_reason() sets does not leave libwebsockets 4.1 when a connection is closed from its writable
- * callback. The peer answers with its own, or the timer ends it.
+ * A close frame by hand: what lws_close_reason() sets does not leave libwebsockets 4.1 when a
+ * connection is closed from its writable callback. The peer answers with its own, or the timer ends
+ * it.
  */
 static int say_goodbye(struct wire *wire)
 {
@@ -546,7 +565,8 @@ static void on_opened(struct wire *wire)
 		wire->events->opened(wire->ctx);
 }
 
-/* The connection is no more: another address is tried if it never stood. From the loop, since libwebsockets is still busy with it. */
+/* The connection is no more: another address is tried if it never stood. From the loop, since
+ * libwebsockets is still busy with it. */
 static void on_lost(struct wire *wire)
 {
 	if (wire->wsi != NULL)
@@ -568,14 +588,16 @@ static int on_certificate(struct wire *wire, X509_STORE_CTX *store)
 	return 1;
 }
 
-static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+static int on_lws(
+    struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
 	struct wire *wire = wsi != NULL ? lws_get_opaque_user_data(wsi) : NULL;
 
 	if (wire == NULL || (wire->wsi != NULL && wire->wsi != wsi)) {
 		/* A wire that was let go: nothing of it is wanted any more. */
-		bool is_traffic = reason == LWS_CALLBACK_CLIENT_ESTABLISHED || reason == LWS_CALLBACK_CLIENT_RECEIVE ||
-		    reason == LWS_CALLBACK_CLIENT_WRITEABLE;
+		bool is_traffic = reason == LWS_CALLBACK_CLIENT_ESTABLISHED ||
+				  reason == LWS_CALLBACK_CLIENT_RECEIVE ||
+				  reason == LWS_CALLBACK_CLIENT_WRITEABLE;
 		return wsi != NULL && is_traffic ? -1 : 0;
 	}
 	switch (reason) {
@@ -598,7 +620,8 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 			    (unsigned)(((unsigned char *)in)[0] << 8 | ((unsigned char *)in)[1]));
 		return 0;
 	case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
-		set_why(wire, "%.*s", in != NULL ? (int)len : 20, in != NULL ? (const char *)in : "it cannot be reached");
+		set_why(wire, "%.*s", in != NULL ? (int)len : 20,
+		    in != NULL ? (const char *)in : "it cannot be reached");
 		on_lost(wire);
 		return 0;
 	case LWS_CALLBACK_CLIENT_CLOSED:
@@ -610,7 +633,7 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 	}
 }
 
-/* ---- what all wires share ----------------------------------------------------------------------------- */
+/* ---- what all wires share -------------------------------------------------------------------- */
 
 static const struct lws_protocols protocols[] = {
     {.name = "wire", .callback = on_lws, .rx_buffer_size = WIRE_PIECE_MAX},
@@ -649,7 +672,8 @@ static SSL_CTX *tls_new(const char *ca_file, struct error *err)
 	SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_default_verify_paths(tls);
 	if (ca_file != NULL && SSL_CTX_load_verify_locations(tls, ca_file, NULL) != 1) {
-		error_set(err, ERROR_IO, "ca_file %s cannot be read: %s", ca_file, ERR_reason_error_string(ERR_get_error()));
+		error_set(err, ERROR_IO, "ca_file %s cannot be read: %s", ca_file,
+		    ERR_reason_error_string(ERR_get_error()));
 		SSL_CTX_free(tls);
 		return NULL;
 	}
@@ -687,7 +711,8 @@ static bool mark_of(const struct config *config, char mark[65], struct error *er
 		file = fopen(config->ca_file, "re");
 		if (file == NULL) {
 			buf_fini(&all);
-			return error_set(err, ERROR_IO, "ca_file %s cannot be read: %s", config->ca_file, strerror(errno));
+			return error_set(err, ERROR_IO, "ca_file %s cannot be read: %s",
+			    config->ca_file, strerror(errno));
 		}
 		while ((len = fread(piece, 1, sizeof(piece), file)) > 0)
 			buf_put(&all, piece, len);
@@ -728,7 +753,8 @@ fail:
 	return false;
 }
 
-/* libwebsockets unloads its libuv plugin with its context, while libuv still has to call into it: it is kept loaded. */
+/* libwebsockets unloads its libuv plugin with its context, while libuv still has to call into
+ * it: it is kept loaded. */
 static int pin_plugin(struct dl_phdr_info *info, size_t size, void *ctx)
 {
 	(void)size;
@@ -746,7 +772,8 @@ struct wires *wires_new(struct loop *loop, const struct config *config, struct e
 	void *foreign[] = {loop->uv};
 	const struct lws_context_creation_info info = {
 	    .port = CONTEXT_PORT_NO_LISTEN,
-	    .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
+	    .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
+		       LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
 	    .foreign_loops = foreign,
 	    .fd_limit_per_thread = WIRE_DESCRIPTORS_MAX,
 	    .pt_serv_buf_size = WIRE_PIECE_MAX,
@@ -760,7 +787,9 @@ struct wires *wires_new(struct loop *loop, const struct config *config, struct e
 	wires->farewell.data = wires;
 	wires->context = lws_create_context(&info);
 	if (wires->context == NULL) {
-		error_set(err, ERROR_IO, "libwebsockets cannot be set up: is its libuv plugin (libwebsockets-evlib-uv) installed?");
+		error_set(err, ERROR_IO,
+		    "libwebsockets cannot be set up: is its libuv plugin (libwebsockets-evlib-uv) "
+		    "installed?");
 		goto fail;
 	}
 	dl_iterate_phdr(pin_plugin, NULL);
@@ -784,7 +813,8 @@ static void on_farewell_closed(uv_handle_t *handle)
 	free(wires);
 }
 
-/* On a foreign loop libwebsockets closes its handles over some turns, and then wants to be asked again. */
+/* On a foreign loop libwebsockets closes its handles over some turns, and then wants to be asked
+ * again. */
 static void on_farewell(uv_idle_t *idle)
 {
 	struct wires *wires = idle->data;

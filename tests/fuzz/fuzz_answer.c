@@ -1,4 +1,5 @@
-/* fuzz_answer - what Slack, a response_url or PagerDuty may answer: a status, then a body of any bytes. */
+/* fuzz_answer - what Slack, a response_url or PagerDuty may answer: a status, then a body of any
+ * bytes. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -13,7 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const int statuses[] = {0, 200, 202, 302, 400, 404, 408, 429, 500, 503};
-	static const char *const methods[] = {"chat.postMessage", "chat.update", "views.open", "users.info"};
+	static const char *const methods[] = {
+	    "chat.postMessage", "chat.update", "views.open", "users.info"};
 	struct spoken spoken = {0};
 	struct web_answer answer = {.retry_after_s = -1};
 	struct outcome outcome;

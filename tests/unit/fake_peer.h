@@ -1,5 +1,6 @@
 /*
- * fake_peer - an HTTP server on the test's own loop: it writes down what it is asked and answers as the test says.
+ * fake_peer - an HTTP server on the test's own loop: it writes down what it is asked and answers as
+ * the test says.
  */
 #ifndef TESTS_UNIT_FAKE_PEER_H
 #define TESTS_UNIT_FAKE_PEER_H
@@ -32,7 +33,7 @@ struct fake_call {
 };
 struct fake_peer {
 	uv_tcp_t listener;
-	uv_timer_t ticker; /* libuv's UV_RUN_ONCE runs a due timer and then waits for something else: this is something else */
+	uv_timer_t ticker; /* UV_RUN_ONCE runs a due timer, then waits for this */
 	uv_loop_t *uv;
 	int port;
 	struct fake_call calls[FAKE_CALLS_MAX];
@@ -82,8 +83,9 @@ static inline void fake_on_written(uv_write_t *write, int status)
 static inline void fake_reply(struct fake_connection *connection, const struct fake_answer *answer)
 {
 	const char *body = answer->body != NULL ? answer->body : "";
-	char *text = xasprintf("HTTP/1.1 %d X\r\nContent-Length: %zu\r\n%s\r\n%s", answer->status != 0 ? answer->status : 200,
-	    strlen(body), answer->headers != NULL ? answer->headers : "", body);
+	char *text = xasprintf("HTTP/1.1 %d X\r\nContent-Length: %zu\r\n%s\r\n%s",
+	    answer->status != 0 ? answer->status : 200, strlen(body),
+	    answer->headers != NULL ? answer->headers : "", body);
 	uv_write_t *write = xcalloc(1, sizeof(*write));
 	uv_buf_t piece = uv_buf_init(text, (unsigned)strlen(text));
 
@@ -192,7 +194,8 @@ static inline void fake_start(struct fake_peer *peer, uv_loop_t *uv)
 /* Its handles close in the next turns of the loop; then fake_fini(). */
 static inline void fake_stop(struct fake_peer *peer)
 {
-	for (struct fake_connection *connection = peer->first; connection != NULL; connection = connection->next)
+	for (struct fake_connection *connection = peer->first; connection != NULL;
+	     connection = connection->next)
 		fake_close(connection);
 	if (uv_is_closing((uv_handle_t *)&peer->listener))
 		return;

@@ -11,7 +11,8 @@
 #define TURNS 20000 /* of the loop, each at most 2 ms */
 #define ROUTING_KEY "0123456789abcdef0123456789abcdef"
 
-/* What the peer does with the calls of one method (and channel); the first that fits and is not used up. */
+/* What the peer does with the calls of one method (and channel); the first that fits and is not
+ * used up. */
 struct rule {
 	const char *method, *channel; /* CHANNEL NULL: any */
 	int times;                    /* -1: always */
@@ -61,7 +62,8 @@ static struct fake_answer on_call(void *ctx, const struct fake_call *call)
 		free(channel);
 		return rule->answer;
 	}
-	snprintf(world->answer, sizeof(world->answer), "{\"ok\":true,\"channel\":\"C0%s\",\"ts\":\"1700000000.%06d\"}",
+	snprintf(world->answer, sizeof(world->answer),
+	    "{\"ok\":true,\"channel\":\"C0%s\",\"ts\":\"1700000000.%06d\"}",
 	    channel != NULL && channel[0] == '#' ? channel + 1 : "X", ++world->posts);
 	free(channel);
 	if (call_is(call, "/v2/enqueue"))
@@ -69,7 +71,8 @@ static struct fake_answer on_call(void *ctx, const struct fake_call *call)
 	return (struct fake_answer){.body = world->answer};
 }
 
-static void rule(struct world *world, const char *method, const char *channel, int times, struct fake_answer answer)
+static void rule(struct world *world, const char *method, const char *channel, int times,
+    struct fake_answer answer)
 {
 	world->rules[world->rule_count++] =
 	    (struct rule){.method = method, .channel = channel, .times = times, .answer = answer};
@@ -124,7 +127,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* ---- given ---------------------------------------------------------------------------------------------- */
+/* ---- given ----------------------------------------------------------------------------------- */
 
 static void begin(struct world *world)
 {
@@ -137,7 +140,8 @@ static void end(struct world *world)
 }
 
 /* A reply to CHANNEL about SUBJECT ("": nothing): chat.postMessage. */
-static int64_t leave_text(struct world *world, const char *channel, const char *subject, const char *text)
+static int64_t leave_text(
+    struct world *world, const char *channel, const char *subject, const char *text)
 {
 	char lane[64], body[256];
 	struct word word = {
@@ -185,7 +189,7 @@ static void send_alert(struct world *world, const char *title, const char *page_
 	alert_free(alert);
 }
 
-/* ---- then ----------------------------------------------------------------------------------------------- */
+/* ---- then ------------------------------------------------------------------------------------ */
 
 static size_t calls_of(const struct world *world, const char *method)
 {
@@ -213,8 +217,8 @@ static int64_t words_in(const struct world *world, enum word_state state)
 
 static int64_t words_left(const struct world *world)
 {
-	return words_in(world, WORD_WAITING) + words_in(world, WORD_SENDING) + words_in(world, WORD_STUCK) +
-	    words_in(world, WORD_DEAD);
+	return words_in(world, WORD_WAITING) + words_in(world, WORD_SENDING) +
+	       words_in(world, WORD_STUCK) + words_in(world, WORD_DEAD);
 }
 
 static void wait_words(struct world *world, enum word_state state, int64_t count)
@@ -266,7 +270,7 @@ static void pass_time(struct world *world)
 	end(world);
 }
 
-/* ---- order ---------------------------------------------------------------------------------------------- */
+/* ---- order ----------------------------------------------------------------------------------- */
 
 static void word__left__is_sent_after_the_commit_and_leaves_the_outbox(void **state)
 {
@@ -390,7 +394,7 @@ static void calls__many_lanes_hang__leave_room_for_pages(void **state)
 	assert_true(words_in(world, WORD_SENDING) <= COURIER_IN_FLIGHT_MAX);
 }
 
-/* ---- limits --------------------------------------------------------------------------------------------- */
+/* ---- limits ---------------------------------------------------------------------------------- */
 
 static void channel__more_than_its_burst__waits_for_its_rate(void **state)
 {
@@ -419,7 +423,9 @@ static void channel__over_slacks_limit__waits_as_long_as_slack_says(void **state
 	struct word *word;
 
 	rule(world, "chat.postMessage", "C1", 1,
-	    (struct fake_answer){.status = 429, .headers = "Retry-After: 30\r\n", .body = "{\"ok\":false,\"error\":\"ratelimited\"}"});
+	    (struct fake_answer){.status = 429,
+		.headers = "Retry-After: 30\r\n",
+		.body = "{\"ok\":false,\"error\":\"ratelimited\"}"});
 	id = say(world, "C1", "A1", "limited");
 	wait_calls(world, "chat.postMessage", 1);
 	wait_words(world, WORD_WAITING, 1);
@@ -435,13 +441,14 @@ static void channel__over_slacks_limit__waits_as_long_as_slack_says(void **state
 	word_free(word);
 }
 
-/* ---- what comes back ------------------------------------------------------------------------------------ */
+/* ---- what comes back ------------------------------------------------------------------------- */
 
 static void form__refused__goes_plainly_at_once(void **state)
 {
 	struct world *world = *state;
 
-	rule(world, "chat.postMessage", NULL, 1, (struct fake_answer){.body = "{\"ok\":false,\"error\":\"invalid_blocks\"}"});
+	rule(world, "chat.postMessage", NULL, 1,
+	    (struct fake_answer){.body = "{\"ok\":false,\"error\":\"invalid_blocks\"}"});
 	send_alert(world, "sshd started", NULL);
 	wait_silence(world);
 
@@ -455,7 +462,8 @@ static void form__refused_plainly_too__waits_for_a_person(void **state)
 {
 	struct world *world = *state;
 
-	rule(world, "chat.postMessage", NULL, -1, (struct fake_answer){.body = "{\"ok\":false,\"error\":\"msg_too_long\"}"});
+	rule(world, "chat.postMessage", NULL, -1,
+	    (struct fake_answer){.body = "{\"ok\":false,\"error\":\"msg_too_long\"}"});
 	say(world, "C1", "A1", "x");
 	wait_words(world, WORD_STUCK, 1);
 
@@ -467,7 +475,8 @@ static void channel__that_refuses_us__keeps_its_words_until_one_gets_through(voi
 	struct world *world = *state;
 	cJSON *list = cJSON_CreateArray();
 
-	rule(world, "chat.postMessage", "C1", 2, (struct fake_answer){.body = "{\"ok\":false,\"error\":\"not_in_channel\"}"});
+	rule(world, "chat.postMessage", "C1", 2,
+	    (struct fake_answer){.body = "{\"ok\":false,\"error\":\"not_in_channel\"}"});
 	say(world, "C1", "A1", "one");
 	say(world, "C1", "A2", "two");
 	wait_words(world, WORD_STUCK, 2);
@@ -487,7 +496,8 @@ static void stuck_words__after_a_restart__are_tried_again(void **state)
 {
 	struct world *world = *state;
 
-	rule(world, "chat.postMessage", "C1", 1, (struct fake_answer){.body = "{\"ok\":false,\"error\":\"is_archived\"}"});
+	rule(world, "chat.postMessage", "C1", 1,
+	    (struct fake_answer){.body = "{\"ok\":false,\"error\":\"is_archived\"}"});
 	say(world, "C1", "A1", "one");
 	wait_words(world, WORD_STUCK, 1);
 	restart(world);
@@ -501,7 +511,8 @@ static void token__refused__pauses_slack_and_keeps_every_word(void **state)
 	char fingerprint[13];
 
 	key_fingerprint(ROUTING_KEY, fingerprint);
-	rule(world, "chat.postMessage", NULL, 1, (struct fake_answer){.body = "{\"ok\":false,\"error\":\"invalid_auth\"}"});
+	rule(world, "chat.postMessage", NULL, 1,
+	    (struct fake_answer){.body = "{\"ok\":false,\"error\":\"invalid_auth\"}"});
 	say(world, "C1", "A1", "one");
 	wait_calls(world, "chat.postMessage", 1);
 	wait_words(world, WORD_WAITING, 1);
@@ -512,7 +523,8 @@ static void token__refused__pauses_slack_and_keeps_every_word(void **state)
 	assert_int_equal(calls_of(world, "chat.postMessage"), 1);
 	assert_int_equal(words_in(world, WORD_STUCK), 0);
 	courier_degraded(world->courier, list);
-	assert_string_equal(cJSON_GetArrayItem(list, 0)->valuestring, "slack refuses the bot token: invalid_auth");
+	assert_string_equal(
+	    cJSON_GetArrayItem(list, 0)->valuestring, "slack refuses the bot token: invalid_auth");
 	cJSON_Delete(list);
 
 	courier_reload(world->courier, world->bot->config);
@@ -524,7 +536,8 @@ static void peer__away__is_tried_one_at_a_time_and_less_and_less(void **state)
 	struct world *world = *state;
 	char subject[8];
 
-	rule(world, "chat.postMessage", NULL, 1, (struct fake_answer){.status = 503, .body = "away"});
+	rule(world, "chat.postMessage", NULL, 1,
+	    (struct fake_answer){.status = 503, .body = "away"});
 	say(world, "C1", "A0", "first");
 	wait_calls(world, "chat.postMessage", 1);
 	wait_words(world, WORD_WAITING, 1);
@@ -547,7 +560,8 @@ static void page__refused_for_good__is_dead_and_kept(void **state)
 	char fingerprint[13];
 
 	key_fingerprint(ROUTING_KEY, fingerprint);
-	rule(world, "/v2/enqueue", NULL, 1, (struct fake_answer){.status = 400, .body = "{\"errors\":[\"no\"]}"});
+	rule(world, "/v2/enqueue", NULL, 1,
+	    (struct fake_answer){.status = 400, .body = "{\"errors\":[\"no\"]}"});
 	send_alert(world, "paged", fingerprint);
 	wait_words(world, WORD_DEAD, 1);
 	wait_words(world, WORD_WAITING, 0);
@@ -558,8 +572,12 @@ static void page__refused_for_good__is_dead_and_kept(void **state)
 static void word__past_its_deadline__is_dropped_unsaid(void **state)
 {
 	struct world *world = *state;
-	struct word word = {.lane = (char *)"slack:C1", .kind = (char *)WORD_REPLY, .subject = (char *)"",
-	    .body = (char *)"{\"channel\":\"C1\",\"text\":\"late\"}", .not_before = TIME_NONE, .deadline = clock_now() - 1,
+	struct word word = {.lane = (char *)"slack:C1",
+	    .kind = (char *)WORD_REPLY,
+	    .subject = (char *)"",
+	    .body = (char *)"{\"channel\":\"C1\",\"text\":\"late\"}",
+	    .not_before = TIME_NONE,
+	    .deadline = clock_now() - 1,
 	    .created_at = clock_now()};
 
 	begin(world);
@@ -573,8 +591,12 @@ static void word__past_its_deadline__is_dropped_unsaid(void **state)
 static void word__that_cannot_be_rendered__waits_for_a_person(void **state)
 {
 	struct world *world = *state;
-	struct word word = {.lane = (char *)"slack:C1", .kind = (char *)"unheard-of", .subject = (char *)"",
-	    .not_before = TIME_NONE, .deadline = TIME_NONE, .created_at = clock_now()};
+	struct word word = {.lane = (char *)"slack:C1",
+	    .kind = (char *)"unheard-of",
+	    .subject = (char *)"",
+	    .not_before = TIME_NONE,
+	    .deadline = TIME_NONE,
+	    .created_at = clock_now()};
 
 	begin(world);
 	assert_true(storage_add_word(world->bot->storage, &word, NULL));
@@ -584,7 +606,7 @@ static void word__that_cannot_be_rendered__waits_for_a_person(void **state)
 	assert_int_equal(world->peer.call_count, 0);
 }
 
-/* ---- said or not? --------------------------------------------------------------------------------------- */
+/* ---- said or not? ---------------------------------------------------------------------------- */
 
 static void answer__lost__is_looked_for_and_not_said_twice(void **state)
 {
@@ -592,8 +614,10 @@ static void answer__lost__is_looked_for_and_not_said_twice(void **state)
 
 	rule(world, "chat.postMessage", NULL, 1, (struct fake_answer){.act = FAKE_CUT});
 	rule(world, "conversations.history", NULL, 1,
-	    (struct fake_answer){.body = "{\"ok\":true,\"messages\":[{\"ts\":\"1.5\"},{\"ts\":\"1700000000.000009\",\"metadata\":"
-	                                 "{\"event_type\":\"headsup_word\",\"event_payload\":{\"word\":1}}}]}"});
+	    (struct fake_answer){
+		.body = "{\"ok\":true,\"messages\":[{\"ts\":\"1.5\"},{\"ts\":\"1700000000.000009\","
+			"\"metadata\":"
+			"{\"event_type\":\"headsup_word\",\"event_payload\":{\"word\":1}}}]}"});
 	say(world, "C1", "A1", "once");
 	wait_calls(world, "chat.postMessage", 1);
 	wait_words(world, WORD_WAITING, 1);
@@ -612,8 +636,10 @@ static void word__under_way_at_a_crash__is_looked_for_before_it_is_said_again(vo
 
 	rule(world, "chat.postMessage", NULL, 1, (struct fake_answer){.act = FAKE_HANG});
 	rule(world, "conversations.history", NULL, 1,
-	    (struct fake_answer){.body = "{\"ok\":true,\"messages\":[],\"response_metadata\":{\"next_cursor\":\"a=b\"}}"});
-	rule(world, "conversations.history", NULL, 1, (struct fake_answer){.body = "{\"ok\":true,\"messages\":[]}"});
+	    (struct fake_answer){.body = "{\"ok\":true,\"messages\":[],\"response_metadata\":{"
+					 "\"next_cursor\":\"a=b\"}}"});
+	rule(world, "conversations.history", NULL, 1,
+	    (struct fake_answer){.body = "{\"ok\":true,\"messages\":[]}"});
 	say(world, "C1", "A1", "again");
 	wait_calls(world, "chat.postMessage", 1);
 	restart(world);
@@ -630,8 +656,9 @@ static void words__of_one_channel__are_looked_for_at_once(void **state)
 
 	rule(world, "chat.postMessage", NULL, 3, (struct fake_answer){.act = FAKE_HANG});
 	rule(world, "conversations.history", NULL, -1,
-	    (struct fake_answer){.body = "{\"ok\":true,\"messages\":[{\"ts\":\"1.5\",\"metadata\":{\"event_type\":\"headsup_word\","
-	                                 "\"event_payload\":{\"word\":2}}}]}"});
+	    (struct fake_answer){.body = "{\"ok\":true,\"messages\":[{\"ts\":\"1.5\",\"metadata\":{"
+					 "\"event_type\":\"headsup_word\","
+					 "\"event_payload\":{\"word\":2}}}]}"});
 	begin(world);
 	leave_text(world, "C1", "A1", "one");
 	leave_text(world, "C1", "A2", "two");
@@ -651,10 +678,12 @@ static void channel__known_by_name_only__is_found_in_slacks_list(void **state)
 
 	rule(world, "chat.postMessage", NULL, 1, (struct fake_answer){.act = FAKE_HANG});
 	rule(world, "conversations.list", NULL, 1,
-	    (struct fake_answer){.body = "{\"ok\":true,\"channels\":[{\"id\":\"D1\"},{\"id\":\"C9\",\"name\":\"security-alerts\"}]}"});
+	    (struct fake_answer){.body = "{\"ok\":true,\"channels\":[{\"id\":\"D1\"},{\"id\":"
+					 "\"C9\",\"name\":\"security-alerts\"}]}"});
 	rule(world, "conversations.history", NULL, 1,
-	    (struct fake_answer){.body = "{\"ok\":true,\"messages\":[{\"ts\":\"1.5\",\"metadata\":{\"event_type\":\"headsup_word\","
-	                                 "\"event_payload\":{\"word\":1}}}]}"});
+	    (struct fake_answer){.body = "{\"ok\":true,\"messages\":[{\"ts\":\"1.5\",\"metadata\":{"
+					 "\"event_type\":\"headsup_word\","
+					 "\"event_payload\":{\"word\":1}}}]}"});
 	send_alert(world, "sshd started", NULL);
 	wait_calls(world, "chat.postMessage", 1);
 	restart(world);
@@ -670,7 +699,8 @@ static void look__refused__says_it_again(void **state)
 	struct world *world = *state;
 
 	rule(world, "chat.postMessage", NULL, 1, (struct fake_answer){.act = FAKE_HANG});
-	rule(world, "conversations.history", NULL, -1, (struct fake_answer){.body = "{\"ok\":false,\"error\":\"missing_scope\"}"});
+	rule(world, "conversations.history", NULL, -1,
+	    (struct fake_answer){.body = "{\"ok\":false,\"error\":\"missing_scope\"}"});
 	say(world, "C1", "A1", "twice is better than never");
 	wait_calls(world, "chat.postMessage", 1);
 	restart(world);
@@ -685,7 +715,9 @@ static void look__over_a_limit__waits_and_says_nothing(void **state)
 
 	rule(world, "chat.postMessage", NULL, 1, (struct fake_answer){.act = FAKE_HANG});
 	rule(world, "conversations.history", NULL, -1,
-	    (struct fake_answer){.status = 429, .headers = "Retry-After: 30\r\n", .body = "{\"ok\":false,\"error\":\"ratelimited\"}"});
+	    (struct fake_answer){.status = 429,
+		.headers = "Retry-After: 30\r\n",
+		.body = "{\"ok\":false,\"error\":\"ratelimited\"}"});
 	say(world, "C1", "A1", "x");
 	wait_calls(world, "chat.postMessage", 1);
 	restart(world);
@@ -695,7 +727,7 @@ static void look__over_a_limit__waits_and_says_nothing(void **state)
 	assert_int_equal(calls_of(world, "chat.postMessage"), 1);
 }
 
-/* ---- the disk ------------------------------------------------------------------------------------------- */
+/* ---- the disk -------------------------------------------------------------------------------- */
 
 static void disk__fails__nothing_is_sent_until_it_works(void **state)
 {
@@ -738,31 +770,55 @@ static void disk__fails_while_an_answer_comes__the_word_is_settled_later_and_sai
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(word__left__is_sent_after_the_commit_and_leaves_the_outbox, setup, teardown),
-	    cmocka_unit_test_setup_teardown(words__of_one_subject__go_one_after_the_other, setup, teardown),
-	    cmocka_unit_test_setup_teardown(words__of_one_subject__keep_their_order, setup, teardown),
-	    cmocka_unit_test_setup_teardown(card__changed_while_its_post_is_on_the_way__is_edited_once_and_after_it, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		word__left__is_sent_after_the_commit_and_leaves_the_outbox, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		words__of_one_subject__go_one_after_the_other, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		words__of_one_subject__keep_their_order, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		card__changed_while_its_post_is_on_the_way__is_edited_once_and_after_it, setup,
+		teardown),
 	    cmocka_unit_test_setup_teardown(lanes__one_hangs__the_others_go_on, setup, teardown),
-	    cmocka_unit_test_setup_teardown(calls__many_lanes_hang__leave_room_for_pages, setup, teardown),
-	    cmocka_unit_test_setup_teardown(channel__more_than_its_burst__waits_for_its_rate, setup, teardown),
-	    cmocka_unit_test_setup_teardown(channel__over_slacks_limit__waits_as_long_as_slack_says, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		calls__many_lanes_hang__leave_room_for_pages, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		channel__more_than_its_burst__waits_for_its_rate, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		channel__over_slacks_limit__waits_as_long_as_slack_says, setup, teardown),
 	    cmocka_unit_test_setup_teardown(form__refused__goes_plainly_at_once, setup, teardown),
-	    cmocka_unit_test_setup_teardown(form__refused_plainly_too__waits_for_a_person, setup, teardown),
-	    cmocka_unit_test_setup_teardown(channel__that_refuses_us__keeps_its_words_until_one_gets_through, setup, teardown),
-	    cmocka_unit_test_setup_teardown(stuck_words__after_a_restart__are_tried_again, setup, teardown),
-	    cmocka_unit_test_setup_teardown(token__refused__pauses_slack_and_keeps_every_word, setup, teardown),
-	    cmocka_unit_test_setup_teardown(peer__away__is_tried_one_at_a_time_and_less_and_less, setup, teardown),
-	    cmocka_unit_test_setup_teardown(page__refused_for_good__is_dead_and_kept, setup, teardown),
-	    cmocka_unit_test_setup_teardown(word__past_its_deadline__is_dropped_unsaid, setup, teardown),
-	    cmocka_unit_test_setup_teardown(word__that_cannot_be_rendered__waits_for_a_person, setup, teardown),
-	    cmocka_unit_test_setup_teardown(answer__lost__is_looked_for_and_not_said_twice, setup, teardown),
-	    cmocka_unit_test_setup_teardown(word__under_way_at_a_crash__is_looked_for_before_it_is_said_again, setup, teardown),
-	    cmocka_unit_test_setup_teardown(words__of_one_channel__are_looked_for_at_once, setup, teardown),
-	    cmocka_unit_test_setup_teardown(channel__known_by_name_only__is_found_in_slacks_list, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		form__refused_plainly_too__waits_for_a_person, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		channel__that_refuses_us__keeps_its_words_until_one_gets_through, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		stuck_words__after_a_restart__are_tried_again, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		token__refused__pauses_slack_and_keeps_every_word, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		peer__away__is_tried_one_at_a_time_and_less_and_less, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		page__refused_for_good__is_dead_and_kept, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		word__past_its_deadline__is_dropped_unsaid, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		word__that_cannot_be_rendered__waits_for_a_person, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		answer__lost__is_looked_for_and_not_said_twice, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		word__under_way_at_a_crash__is_looked_for_before_it_is_said_again, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		words__of_one_channel__are_looked_for_at_once, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		channel__known_by_name_only__is_found_in_slacks_list, setup, teardown),
 	    cmocka_unit_test_setup_teardown(look__refused__says_it_again, setup, teardown),
-	    cmocka_unit_test_setup_teardown(look__over_a_limit__waits_and_says_nothing, setup, teardown),
-	    cmocka_unit_test_setup_teardown(disk__fails__nothing_is_sent_until_it_works, setup, teardown),
-	    cmocka_unit_test_setup_teardown(disk__fails_while_an_answer_comes__the_word_is_settled_later_and_said_once, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		look__over_a_limit__waits_and_says_nothing, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		disk__fails__nothing_is_sent_until_it_works, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		disk__fails_while_an_answer_comes__the_word_is_settled_later_and_said_once, setup,
+		teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,7 +24,8 @@ static int take_all(struct bucket *bucket, uint64_t now, uint64_t until)
 {
 	int count = 0;
 
-	for (uint64_t at = bucket_ready_at(bucket, now); at <= until; at = bucket_ready_at(bucket, at)) {
+	for (uint64_t at = bucket_ready_at(bucket, now); at <= until;
+	     at = bucket_ready_at(bucket, at)) {
 		bucket_take(bucket, at);
 		count++;
 	}
@@ -50,7 +51,8 @@ static void bucket__used_up__fills_at_its_rate_and_no_further_than_its_burst(voi
 
 static void buckets__of_other_keys__do_not_share(void **state)
 {
-	struct bucket *a = limits_bucket(*state, "a", 60, 1, 0), *b = limits_bucket(*state, "b", 60, 1, 0);
+	struct bucket *a = limits_bucket(*state, "a", 60, 1, 0),
+		      *b = limits_bucket(*state, "b", 60, 1, 0);
 
 	bucket_take(a, 0);
 
@@ -151,14 +153,20 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(bucket__new__is_full, setup, teardown),
-	    cmocka_unit_test_setup_teardown(bucket__used_up__fills_at_its_rate_and_no_further_than_its_burst, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		bucket__used_up__fills_at_its_rate_and_no_further_than_its_burst, setup, teardown),
 	    cmocka_unit_test_setup_teardown(buckets__of_other_keys__do_not_share, setup, teardown),
-	    cmocka_unit_test_setup_teardown(window__used_up__opens_a_minute_after_each_was_taken, setup, teardown),
-	    cmocka_unit_test_setup_teardown(window__of_any_size__never_lets_more_through_in_a_minute, setup, teardown),
-	    cmocka_unit_test_setup_teardown(window__changed_by_a_reload__goes_by_the_new_size, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		window__used_up__opens_a_minute_after_each_was_taken, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		window__of_any_size__never_lets_more_through_in_a_minute, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		window__changed_by_a_reload__goes_by_the_new_size, setup, teardown),
 	    cmocka_unit_test_setup_teardown(bucket__paused__gives_none_before, setup, teardown),
-	    cmocka_unit_test_setup_teardown(bucket__rate_changed_by_a_reload__goes_by_the_new_one, setup, teardown),
-	    cmocka_unit_test_setup_teardown(bucket__odd_settings__never_stop_for_good, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		bucket__rate_changed_by_a_reload__goes_by_the_new_one, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		bucket__odd_settings__never_stop_for_good, setup, teardown),
 	    cmocka_unit_test_setup_teardown(buckets__too_many_keys__share_one, setup, teardown),
 	};
 

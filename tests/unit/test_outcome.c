@@ -11,11 +11,16 @@
 #include "bot/slack_error.h"
 #include "config/base/json.h"
 
-static struct outcome outcome_of(enum word_peer peer, const char *method, int status, const char *body)
+static struct outcome outcome_of(
+    enum word_peer peer, const char *method, int status, const char *body)
 {
 	struct spoken spoken = {.peer = peer, .method = (char *)method};
-	const struct web_answer answer = {.status = status, .body = body, .body_len = strlen(body), .retry_after_s = -1,
-	    .problem = status == 0 ? "no answer" : NULL, .may_have_arrived = status == 0};
+	const struct web_answer answer = {.status = status,
+	    .body = body,
+	    .body_len = strlen(body),
+	    .retry_after_s = -1,
+	    .problem = status == 0 ? "no answer" : NULL,
+	    .may_have_arrived = status == 0};
 	struct outcome outcome;
 
 	outcome_init(&outcome, &spoken, &answer);
@@ -33,61 +38,75 @@ static void answer__of_each_kind__decides_the_words_fate(void **state)
 		bool is_unsure, is_outage, is_limited;
 		const char *problem;
 	} cases[] = {
-	    {PEER_SLACK, "chat.postMessage", 200, "{\"ok\":true,\"ts\":\"1.2\"}", FATE_SAID, false, false, false, ""},
+	    {PEER_SLACK, "chat.postMessage", 200, "{\"ok\":true,\"ts\":\"1.2\"}", FATE_SAID, false,
+		false, false, ""},
 	    {PEER_SLACK, "chat.postMessage", 0, "", FATE_AGAIN, true, true, false, "no answer"},
-	    {PEER_SLACK, "chat.postMessage", 429, "{\"ok\":false,\"error\":\"ratelimited\"}", FATE_AGAIN, false, false, true,
-	        "ratelimited"},
-	    {PEER_SLACK, "chat.postMessage", 200, "{\"ok\":false,\"error\":\"rate_limited\"}", FATE_AGAIN, false, false, true,
-	        "rate_limited"},
-	    {PEER_SLACK, "chat.postMessage", 500, "oops", FATE_AGAIN, true, true, false, "status 500"},
-	    {PEER_SLACK, "chat.postMessage", 200, "{\"ok\":false,\"error\":\"internal_error\"}", FATE_AGAIN, true, false, false,
-	        "internal_error"},
-	    {PEER_SLACK, "chat.postMessage", 200, "<html>captive portal", FATE_AGAIN, true, true, false,
-	        "status 200 without an answer that can be read"},
+	    {PEER_SLACK, "chat.postMessage", 429, "{\"ok\":false,\"error\":\"ratelimited\"}",
+		FATE_AGAIN, false, false, true, "ratelimited"},
+	    {PEER_SLACK, "chat.postMessage", 200, "{\"ok\":false,\"error\":\"rate_limited\"}",
+		FATE_AGAIN, false, false, true, "rate_limited"},
+	    {PEER_SLACK, "chat.postMessage", 500, "oops", FATE_AGAIN, true, true, false,
+		"status 500"},
+	    {PEER_SLACK, "chat.postMessage", 200, "{\"ok\":false,\"error\":\"internal_error\"}",
+		FATE_AGAIN, true, false, false, "internal_error"},
+	    {PEER_SLACK, "chat.postMessage", 200, "<html>captive portal", FATE_AGAIN, true, true,
+		false, "status 200 without an answer that can be read"},
 	    {PEER_SLACK, "chat.postMessage", 200, "{\"ok\":tr", FATE_AGAIN, true, true, false,
-	        "status 200 without an answer that can be read"},
+		"status 200 without an answer that can be read"},
 	    {PEER_SLACK, "chat.postMessage", 200, "[]", FATE_AGAIN, true, true, false,
-	        "status 200 without an answer that can be read"},
-	    {PEER_SLACK, "chat.postMessage", 200, "{\"ok\":\"true\"}", FATE_AGAIN, true, true, false,
-	        "status 200 without an answer that can be read"},
+		"status 200 without an answer that can be read"},
+	    {PEER_SLACK, "chat.postMessage", 200, "{\"ok\":\"true\"}", FATE_AGAIN, true, true,
+		false, "status 200 without an answer that can be read"},
 	    {PEER_SLACK, "chat.postMessage", 404, "", FATE_AGAIN, false, true, false,
-	        "status 404 without an answer that can be read"},
-	    {PEER_SLACK, "chat.postMessage", 200, "{\"ok\":false,\"error\":\"invalid_blocks\"}", FATE_PLAINER, false, false, false,
-	        "invalid_blocks"},
-	    {PEER_SLACK, "chat.postMessage", 200, "{\"ok\":false,\"error\":\"invalid_auth\"}", FATE_TOKEN, false, false, false,
-	        "invalid_auth"},
-	    {PEER_SLACK, "chat.postMessage", 200, "{\"ok\":false,\"error\":\"not_in_channel\"}", FATE_PERSON, false, false, false,
-	        "not_in_channel"},
-	    {PEER_SLACK, "chat.postMessage", 200, "{\"ok\":false,\"error\":\"brand_new_error\"}", FATE_PERSON, false, false, false,
-	        "brand_new_error"},
-	    {PEER_SLACK, "chat.update", 200, "{\"ok\":false,\"error\":\"message_not_found\"}", FATE_DEAD, false, false, false,
-	        "message_not_found"},
-	    {PEER_SLACK, "reactions.add", 200, "{\"ok\":false,\"error\":\"already_reacted\"}", FATE_SAID, false, false, false, ""},
-	    {PEER_RESPONSE_URL, "https://hooks.slack.com/x", 200, "ok", FATE_SAID, false, false, false, ""},
-	    {PEER_RESPONSE_URL, "https://hooks.slack.com/x", 404, "", FATE_DEAD, false, false, false,
-	        "the response_url is gone (status 404)"},
-	    {PEER_RESPONSE_URL, "https://hooks.slack.com/x", 410, "", FATE_DEAD, false, false, false,
-	        "the response_url is gone (status 410)"},
-	    {PEER_RESPONSE_URL, "https://hooks.slack.com/x", 503, "", FATE_AGAIN, true, true, false, "status 503"},
-	    {PEER_PAGERDUTY_EVENTS, "/v2/enqueue", 202, "{\"status\":\"success\"}", FATE_SAID, false, false, false, ""},
-	    {PEER_PAGERDUTY_EVENTS, "/v2/enqueue", 400, "{\"errors\":[\"bad summary\"]}", FATE_DEAD, false, false, false,
-	        "PagerDuty refused it (status 400): bad summary"},
-	    {PEER_PAGERDUTY_EVENTS, "/v2/enqueue", 403, "", FATE_DEAD, false, false, false, "PagerDuty refused it (status 403)"},
-	    {PEER_PAGERDUTY_EVENTS, "/v2/enqueue", 413, "", FATE_DEAD, false, false, false, "PagerDuty refused it (status 413)"},
-	    {PEER_PAGERDUTY_EVENTS, "/v2/enqueue", 404, "", FATE_PERSON, false, false, false, "PagerDuty refused it (status 404)"},
-	    {PEER_PAGERDUTY_EVENTS, "/v2/enqueue", 429, "{}", FATE_AGAIN, false, false, true, "ratelimited"},
-	    {PEER_PAGERDUTY_EVENTS, "/v2/enqueue", 502, "", FATE_AGAIN, true, true, false, "status 502"},
+		"status 404 without an answer that can be read"},
+	    {PEER_SLACK, "chat.postMessage", 200, "{\"ok\":false,\"error\":\"invalid_blocks\"}",
+		FATE_PLAINER, false, false, false, "invalid_blocks"},
+	    {PEER_SLACK, "chat.postMessage", 200, "{\"ok\":false,\"error\":\"invalid_auth\"}",
+		FATE_TOKEN, false, false, false, "invalid_auth"},
+	    {PEER_SLACK, "chat.postMessage", 200, "{\"ok\":false,\"error\":\"not_in_channel\"}",
+		FATE_PERSON, false, false, false, "not_in_channel"},
+	    {PEER_SLACK, "chat.postMessage", 200, "{\"ok\":false,\"error\":\"brand_new_error\"}",
+		FATE_PERSON, false, false, false, "brand_new_error"},
+	    {PEER_SLACK, "chat.update", 200, "{\"ok\":false,\"error\":\"message_not_found\"}",
+		FATE_DEAD, false, false, false, "message_not_found"},
+	    {PEER_SLACK, "reactions.add", 200, "{\"ok\":false,\"error\":\"already_reacted\"}",
+		FATE_SAID, false, false, false, ""},
+	    {PEER_RESPONSE_URL, "https://hooks.slack.com/x", 200, "ok", FATE_SAID, false, false,
+		false, ""},
+	    {PEER_RESPONSE_URL, "https://hooks.slack.com/x", 404, "", FATE_DEAD, false, false,
+		false, "the response_url is gone (status 404)"},
+	    {PEER_RESPONSE_URL, "https://hooks.slack.com/x", 410, "", FATE_DEAD, false, false,
+		false, "the response_url is gone (status 410)"},
+	    {PEER_RESPONSE_URL, "https://hooks.slack.com/x", 503, "", FATE_AGAIN, true, true, false,
+		"status 503"},
+	    {PEER_PAGERDUTY_EVENTS, "/v2/enqueue", 202, "{\"status\":\"success\"}", FATE_SAID,
+		false, false, false, ""},
+	    {PEER_PAGERDUTY_EVENTS, "/v2/enqueue", 400, "{\"errors\":[\"bad summary\"]}", FATE_DEAD,
+		false, false, false, "PagerDuty refused it (status 400): bad summary"},
+	    {PEER_PAGERDUTY_EVENTS, "/v2/enqueue", 403, "", FATE_DEAD, false, false, false,
+		"PagerDuty refused it (status 403)"},
+	    {PEER_PAGERDUTY_EVENTS, "/v2/enqueue", 413, "", FATE_DEAD, false, false, false,
+		"PagerDuty refused it (status 413)"},
+	    {PEER_PAGERDUTY_EVENTS, "/v2/enqueue", 404, "", FATE_PERSON, false, false, false,
+		"PagerDuty refused it (status 404)"},
+	    {PEER_PAGERDUTY_EVENTS, "/v2/enqueue", 429, "{}", FATE_AGAIN, false, false, true,
+		"ratelimited"},
+	    {PEER_PAGERDUTY_EVENTS, "/v2/enqueue", 502, "", FATE_AGAIN, true, true, false,
+		"status 502"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct outcome outcome = outcome_of(cases[i].peer, cases[i].method, cases[i].status, cases[i].body);
+		struct outcome outcome =
+		    outcome_of(cases[i].peer, cases[i].method, cases[i].status, cases[i].body);
 
 		if (outcome.fate != cases[i].fate || outcome.is_unsure != cases[i].is_unsure ||
-		    outcome.is_outage != cases[i].is_outage || outcome.is_limited != cases[i].is_limited ||
+		    outcome.is_outage != cases[i].is_outage ||
+		    outcome.is_limited != cases[i].is_limited ||
 		    strcmp(outcome.problem, cases[i].problem) != 0)
-			fail_msg("case %zu: fate %d unsure %d outage %d limited %d problem %s", i, outcome.fate,
-			    outcome.is_unsure, outcome.is_outage, outcome.is_limited, outcome.problem);
+			fail_msg("case %zu: fate %d unsure %d outage %d limited %d problem %s", i,
+			    outcome.fate, outcome.is_unsure, outcome.is_outage, outcome.is_limited,
+			    outcome.problem);
 		outcome_fini(&outcome);
 	}
 }
@@ -95,9 +114,11 @@ static void answer__of_each_kind__decides_the_words_fate(void **state)
 static void answer__that_repeats_the_routing_key__is_not_kept(void **state)
 {
 	static const char key[] = "0123456789abcdef0123456789abcdef";
-	static const char body[] = "{\"errors\":[\"no such key 0123456789abcdef0123456789abcdef\"]}";
+	static const char body[] =
+	    "{\"errors\":[\"no such key 0123456789abcdef0123456789abcdef\"]}";
 	struct spoken spoken = {.peer = PEER_PAGERDUTY_EVENTS, .body = cJSON_CreateObject()};
-	const struct web_answer answer = {.status = 400, .body = body, .body_len = sizeof(body) - 1, .retry_after_s = -1};
+	const struct web_answer answer = {
+	    .status = 400, .body = body, .body_len = sizeof(body) - 1, .retry_after_s = -1};
 	struct outcome outcome;
 
 	(void)state;
@@ -152,8 +173,9 @@ static void error__known_to_slack__has_its_cure(void **state)
 
 static void form__of_an_object__encodes_what_needs_it(void **state)
 {
-	cJSON *object = cJSON_Parse("{\"user\":\"U1\",\"text\":\"a b&c=d/\\u00e9%\",\"flag\":true,\"n\":200,\"none\":null,"
-				    "\"view\":{\"a\":[1]}}");
+	cJSON *object = cJSON_Parse(
+	    "{\"user\":\"U1\",\"text\":\"a b&c=d/\\u00e9%\",\"flag\":true,\"n\":200,\"none\":null,"
+	    "\"view\":{\"a\":[1]}}");
 	struct buf form;
 
 	(void)state;

@@ -34,8 +34,10 @@ static void machine__every_state_and_event__has_one_row_or_cannot_be(void **stat
 
 			if (rows > 1)
 				fail_msg("state %d event %d: %d rows", in, on, rows);
-			if ((rows == 1) == is_impossible((enum slack_state)in, (enum slack_event)on))
-				fail_msg("state %d event %d: %s", in, on, rows == 1 ? "a row, and impossible" : "forgotten");
+			if ((rows == 1) ==
+			    is_impossible((enum slack_state)in, (enum slack_event)on))
+				fail_msg("state %d event %d: %s", in, on,
+				    rows == 1 ? "a row, and impossible" : "forgotten");
 		}
 	}
 }
@@ -79,8 +81,8 @@ static void machine__every_state_but_stopped__leads_back_to_asking(void **state)
 		grows = false;
 		for (size_t i = 0; i < slack_transition_count; i++) {
 			/* A reload and the start are a person's; they must not be needed. */
-			if (slack_transitions[i].on == SLACK_RELOAD || leads[slack_transitions[i].in] ||
-			    !leads[slack_transitions[i].to])
+			if (slack_transitions[i].on == SLACK_RELOAD ||
+			    leads[slack_transitions[i].in] || !leads[slack_transitions[i].to])
 				continue;
 			leads[slack_transitions[i].in] = grows = true;
 		}

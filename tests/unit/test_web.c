@@ -63,7 +63,8 @@ static void on_done(void *ctx, const struct web_answer *answer)
 	world->may_have_arrived = answer->may_have_arrived;
 	world->retry_after_s = answer->retry_after_s;
 	world->body_len = answer->body_len;
-	snprintf(world->problem, sizeof(world->problem), "%s", answer->problem != NULL ? answer->problem : "");
+	snprintf(world->problem, sizeof(world->problem), "%s",
+	    answer->problem != NULL ? answer->problem : "");
 	snprintf(world->body, sizeof(world->body), "%s", answer->body);
 }
 
@@ -100,8 +101,10 @@ static void call__answered__tells_status_body_and_what_was_sent(void **state)
 	struct world *world = *state;
 	const struct fake_call *call = &world->peer.calls[0];
 
-	ask(world, (struct web_request){.bearer = "xoxb-1", .content_type = "application/json; charset=utf-8",
-		       .body = "{\"a\":1}", .body_len = 7});
+	ask(world, (struct web_request){.bearer = "xoxb-1",
+		       .content_type = "application/json; charset=utf-8",
+		       .body = "{\"a\":1}",
+		       .body_len = 7});
 
 	assert_int_equal(world->status, 200);
 	assert_string_equal(world->body, "{\"ok\":true}");
@@ -111,7 +114,8 @@ static void call__answered__tells_status_body_and_what_was_sent(void **state)
 	assert_string_equal(call->body, "{\"a\":1}");
 	assert_non_null(strstr(call->head, "POST /api/x"));
 	assert_non_null(strstr(call->head, "\r\nAuthorization: Bearer xoxb-1\r\n"));
-	assert_non_null(strstr(call->head, "\r\nContent-Type: application/json; charset=utf-8\r\n"));
+	assert_non_null(
+	    strstr(call->head, "\r\nContent-Type: application/json; charset=utf-8\r\n"));
 	assert_null(strstr(call->head, "Expect"));
 }
 
@@ -154,13 +158,15 @@ static void answer__not_200__is_handed_over_with_its_retry_after(void **state)
 {
 	struct world *world = *state;
 
-	world->answer = (struct fake_answer){.status = 429, .headers = "Retry-After: 7\r\n", .body = "{\"ok\":false}"};
+	world->answer = (struct fake_answer){
+	    .status = 429, .headers = "Retry-After: 7\r\n", .body = "{\"ok\":false}"};
 	ask(world, (struct web_request){0});
 	assert_int_equal(world->status, 429);
 	assert_int_equal(world->retry_after_s, 7);
 	assert_string_equal(world->body, "{\"ok\":false}");
 
-	world->answer = (struct fake_answer){.status = 302, .headers = "Location: http://127.0.0.1:1/\r\n"};
+	world->answer =
+	    (struct fake_answer){.status = 302, .headers = "Location: http://127.0.0.1:1/\r\n"};
 	ask(world, (struct web_request){0});
 	assert_int_equal(world->status, 302);
 	assert_int_equal(world->peer.call_count, 2);
@@ -193,7 +199,8 @@ static void connection__refused__cannot_have_arrived(void **state)
 	assert_null(strstr(world->problem, "secret-token"));
 }
 
-/* curl would send it again by itself on a kept connection that closes: then a message would be said twice. */
+/* curl would send it again by itself on a kept connection that closes: then a message would be
+ * said twice. */
 static void connection__cut_before_the_answer__is_sent_once_and_unsure(void **state)
 {
 	struct world *world = *state;
@@ -309,19 +316,30 @@ static void address__that_may_not_be_called__fails_later_and_did_not_arrive(void
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(call__answered__tells_status_body_and_what_was_sent, setup, teardown),
-	    cmocka_unit_test_setup_teardown(call__without_body__says_so_and_sends_none, setup, teardown),
-	    cmocka_unit_test_setup_teardown(call__line_end_in_the_token__is_not_sent_as_a_header, setup, teardown),
-	    cmocka_unit_test_setup_teardown(calls__one_after_the_other__share_a_connection, setup, teardown),
-	    cmocka_unit_test_setup_teardown(answer__not_200__is_handed_over_with_its_retry_after, setup, teardown),
-	    cmocka_unit_test_setup_teardown(answer__larger_than_the_bound__is_no_answer, setup, teardown),
-	    cmocka_unit_test_setup_teardown(connection__refused__cannot_have_arrived, setup, teardown),
-	    cmocka_unit_test_setup_teardown(connection__cut_before_the_answer__is_sent_once_and_unsure, setup, teardown),
-	    cmocka_unit_test_setup_teardown(peer__that_hangs__is_given_up_after_the_timeout_and_unsure, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		call__answered__tells_status_body_and_what_was_sent, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		call__without_body__says_so_and_sends_none, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		call__line_end_in_the_token__is_not_sent_as_a_header, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		calls__one_after_the_other__share_a_connection, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		answer__not_200__is_handed_over_with_its_retry_after, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		answer__larger_than_the_bound__is_no_answer, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		connection__refused__cannot_have_arrived, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		connection__cut_before_the_answer__is_sent_once_and_unsure, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		peer__that_hangs__is_given_up_after_the_timeout_and_unsure, setup, teardown),
 	    cmocka_unit_test_setup_teardown(call__cancelled__never_tells, setup, teardown),
-	    cmocka_unit_test_setup_teardown(calls__under_way_when_it_ends__are_dropped, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		calls__under_way_when_it_ends__are_dropped, setup, teardown),
 	    cmocka_unit_test(address__plain_or_odd__is_called_on_loopback_only),
-	    cmocka_unit_test_setup_teardown(address__that_may_not_be_called__fails_later_and_did_not_arrive, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		address__that_may_not_be_called__fails_later_and_did_not_arrive, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,9 +42,10 @@ struct world {
 	char frame[16][64]; /* their beginnings */
 };
 
-/* ---- certificates ---------------------------------------------------------------------------------------- */
+/* ---- certificates ---------------------------------------------------------------------------- */
 
-static X509 *certificate_new(EVP_PKEY *key, const char *name, const char *names, X509 *issuer, EVP_PKEY *issuer_key)
+static X509 *certificate_new(
+    EVP_PKEY *key, const char *name, const char *names, X509 *issuer, EVP_PKEY *issuer_key)
 {
 	X509 *x = X509_new();
 	X509V3_CTX ctx;
@@ -55,10 +56,12 @@ static X509 *certificate_new(EVP_PKEY *key, const char *name, const char *names,
 	X509_gmtime_adj(X509_getm_notBefore(x), -3600);
 	X509_gmtime_adj(X509_getm_notAfter(x), 86400);
 	X509_set_pubkey(x, key);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
+	X509_NAME_add_entry_by_txt(
+	    X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
 	X509_set_issuer_name(x, X509_get_subject_name(issuer != NULL ? issuer : x));
 	X509V3_set_ctx(&ctx, issuer != NULL ? issuer : x, x, NULL, NULL, 0);
-	extension = X509V3_EXT_conf_nid(NULL, &ctx, issuer != NULL ? NID_subject_alt_name : NID_basic_constraints,
+	extension = X509V3_EXT_conf_nid(NULL, &ctx,
+	    issuer != NULL ? NID_subject_alt_name : NID_basic_constraints,
 	    issuer != NULL ? names : "critical,CA:TRUE");
 	assert_non_null(extension);
 	X509_add_ext(x, extension, -1);
@@ -80,7 +83,7 @@ static void make_ca(struct world *world)
 	fclose(file);
 }
 
-/* ---- the peer: blocking, in a child ---------------------------------------------------------------------- */
+/* ---- the peer: blocking, in a child ---------------------------------------------------------- */
 
 struct pipe {
 	int fd;
@@ -97,8 +100,9 @@ static void pipe_write(struct pipe *pipe, const void *data, size_t len)
 	const char *at = data;
 
 	while (len > 0) {
-		ssize_t written =
-		    pipe->ssl != NULL ? SSL_write(pipe->ssl, at, len > 16384 ? 16384 : (int)len) : write(pipe->fd, at, len);
+		ssize_t written = pipe->ssl != NULL
+				      ? SSL_write(pipe->ssl, at, len > 16384 ? 16384 : (int)len)
+				      : write(pipe->fd, at, len);
 
 		if (written <= 0)
 			_exit(0);
@@ -187,11 +191,14 @@ static void upgrade(struct pipe *pipe, const char *head)
 	if (key == NULL)
 		_exit(0);
 	key += strlen("Sec-WebSocket-Key: ");
-	snprintf(text, sizeof(text), "%.*s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", (int)strcspn(key, "\r"), key);
+	snprintf(text, sizeof(text), "%.*s258EAFA5-E914-47DA-95CA-C5AB0DC85B11",
+	    (int)strcspn(key, "\r"), key);
 	SHA1((unsigned char *)text, strlen(text), hash);
 	EVP_EncodeBlock(accept, hash, sizeof(hash));
 	snprintf(answer, sizeof(answer),
-	    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n", accept);
+	    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: "
+	    "Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
+	    accept);
 	pipe_puts(pipe, answer);
 }
 
@@ -242,7 +249,9 @@ static void serve(struct pipe *pipe, const struct peer *peer, int report)
 			frame(pipe, 1, true, data, len);
 		if (opcode == 8) {
 			len = len >= 2 ? (size_t)snprintf(data, sizeof(data), "CLOSE %u",
-					     (unsigned)((unsigned char)data[0] << 8 | (unsigned char)data[1])) : 0;
+					     (unsigned)((unsigned char)data[0] << 8 |
+							(unsigned char)data[1]))
+				       : 0;
 			(void)!write(report, data, len);
 			frame(pipe, 8, true, "\x03\xE8", 2);
 			return;
@@ -269,7 +278,8 @@ static void be_peer(struct world *world, int listener, int report)
 	if (peer->is_tls) {
 		key = EVP_EC_gen("P-256");
 		tls = SSL_CTX_new(TLS_server_method());
-		SSL_CTX_use_certificate(tls, certificate_new(key, "peer", peer->names, world->ca, world->ca_key));
+		SSL_CTX_use_certificate(
+		    tls, certificate_new(key, "peer", peer->names, world->ca, world->ca_key));
 		SSL_CTX_use_PrivateKey(tls, key);
 		pipe.ssl = SSL_new(tls);
 		SSL_set_fd(pipe.ssl, pipe.fd);
@@ -282,7 +292,8 @@ static void be_peer(struct world *world, int listener, int report)
 
 static void start_peer(struct world *world)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in address = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(address);
 	int listener = socket(AF_INET, SOCK_STREAM, 0), report[2];
 
@@ -318,7 +329,7 @@ static void end_peer(struct world *world, char *seen, size_t size)
 	world->peer.pid = 0;
 }
 
-/* ---- this side ------------------------------------------------------------------------------------------- */
+/* ---- this side ------------------------------------------------------------------------------- */
 
 static void on_opened(void *ctx)
 {
@@ -346,7 +357,8 @@ static void on_closed(void *ctx, const char *why)
 	snprintf(world->why, sizeof(world->why), "%s", why);
 }
 
-static const struct wire_events events = {.opened = on_opened, .frame = on_frame, .closed = on_closed};
+static const struct wire_events events = {
+    .opened = on_opened, .frame = on_frame, .closed = on_closed};
 
 static void on_tick(uv_timer_t *ticker)
 {
@@ -400,7 +412,8 @@ static void dial(struct world *world, const char *host)
 	char url[256];
 
 	start_peer(world);
-	snprintf(url, sizeof(url), "%s://%s:%d%s", world->peer.is_tls ? "wss" : "ws", host, world->peer.port, PATH);
+	snprintf(url, sizeof(url), "%s://%s:%d%s", world->peer.is_tls ? "wss" : "ws", host,
+	    world->peer.port, PATH);
 	dial_url(world, url);
 }
 
@@ -426,9 +439,10 @@ static void hang_up(struct world *world)
 		uv_run(&world->bot->uv, UV_RUN_ONCE);
 }
 
-/* ---- tests ----------------------------------------------------------------------------------------------- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
-static void handshake__of_slacks_address__sends_path_and_query_unchanged_and_offers_nothing(void **state)
+static void handshake__of_slacks_address__sends_path_and_query_unchanged_and_offers_nothing(
+    void **state)
 {
 	struct world *world = *state;
 	char seen[8192], host[64];
@@ -440,7 +454,8 @@ static void handshake__of_slacks_address__sends_path_and_query_unchanged_and_off
 	hang_up(world);
 	end_peer(world, seen, sizeof(seen));
 
-	assert_int_equal(strncmp(seen, "GET " PATH " HTTP/1.1\r\n", strlen("GET " PATH " HTTP/1.1\r\n")), 0);
+	assert_int_equal(
+	    strncmp(seen, "GET " PATH " HTTP/1.1\r\n", strlen("GET " PATH " HTTP/1.1\r\n")), 0);
 	assert_non_null(strcasestr(seen, host));
 	assert_null(strcasestr(seen, "Sec-WebSocket-Extensions"));
 	assert_null(strcasestr(seen, "Sec-WebSocket-Protocol"));
@@ -454,7 +469,8 @@ static void messages__in_any_pieces__arrive_whole_and_in_order(void **state)
 	static const struct {
 		const char *text;
 		size_t len;
-	} wanted[] = {{"plain", 5}, {"in three pieces", 15}, {"xxxx", 300000}, {"xxxx", WIRE_FRAME_MAX}, {"", 0}, {"last", 4}};
+	} wanted[] = {{"plain", 5}, {"in three pieces", 15}, {"xxxx", 300000},
+	    {"xxxx", WIRE_FRAME_MAX}, {"", 0}, {"last", 4}};
 	struct world *world = *state;
 	char seen[8192];
 
@@ -466,7 +482,8 @@ static void messages__in_any_pieces__arrive_whole_and_in_order(void **state)
 
 	for (size_t i = 0; i < 6; i++) {
 		assert_int_equal(world->frame_len[i], wanted[i].len);
-		assert_int_equal(strncmp(world->frame[i], wanted[i].text, strlen(wanted[i].text)), 0);
+		assert_int_equal(
+		    strncmp(world->frame[i], wanted[i].text, strlen(wanted[i].text)), 0);
 	}
 	assert_non_null(strstr(seen, "PONG are you there"));
 }
@@ -566,8 +583,10 @@ static void certificate__of_each_kind__is_taken_only_for_the_host_that_was_asked
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		world->opened = world->closed = 0;
-		world->peer = (struct peer){.script = ECHOES, .is_tls = true, .names = cases[i].names};
-		replace_text(&world->bot->config->ca_file, cases[i].trusted ? world->ca_path : NULL);
+		world->peer =
+		    (struct peer){.script = ECHOES, .is_tls = true, .names = cases[i].names};
+		replace_text(
+		    &world->bot->config->ca_file, cases[i].trusted ? world->ca_path : NULL);
 		if (world->wires != NULL)
 			assert_true(wires_reload(world->wires, world->bot->config, NULL));
 		dial(world, cases[i].host);
@@ -586,7 +605,8 @@ static void proxy__configured__is_asked_for_the_name_and_the_certificate_is_slac
 	struct world *world = *state;
 	char proxy[64], seen[8192];
 
-	world->peer = (struct peer){.script = ECHOES, .is_tls = true, .is_proxy = true, .names = "DNS:" PROXIED};
+	world->peer = (struct peer){
+	    .script = ECHOES, .is_tls = true, .is_proxy = true, .names = "DNS:" PROXIED};
 	start_peer(world);
 	replace_text(&world->bot->config->ca_file, world->ca_path);
 	snprintf(proxy, sizeof(proxy), "http://user:pa%%40ss@localhost:%d", world->peer.port);
@@ -596,7 +616,8 @@ static void proxy__configured__is_asked_for_the_name_and_the_certificate_is_slac
 	hang_up(world);
 	end_peer(world, seen, sizeof(seen));
 
-	assert_int_equal(strncmp(seen, "CONNECT " PROXIED ":443 ", strlen("CONNECT " PROXIED ":443 ")), 0);
+	assert_int_equal(
+	    strncmp(seen, "CONNECT " PROXIED ":443 ", strlen("CONNECT " PROXIED ":443 ")), 0);
 	assert_non_null(strstr(seen, "GET " PATH));
 	assert_non_null(strcasestr(seen, "\r\nHost: " PROXIED "\r\n"));
 }
@@ -630,18 +651,28 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(
-	        handshake__of_slacks_address__sends_path_and_query_unchanged_and_offers_nothing, setup, teardown),
-	    cmocka_unit_test_setup_teardown(messages__in_any_pieces__arrive_whole_and_in_order, setup, teardown),
-	    cmocka_unit_test_setup_teardown(messages__sent__arrive_and_are_written_before_goodbye, setup, teardown),
-	    cmocka_unit_test_setup_teardown(peer__that_ends_it__is_told_once_with_the_reason, setup, teardown),
-	    cmocka_unit_test_setup_teardown(address__where_nobody_listens_or_that_is_none__is_told_later, setup, teardown),
-	    cmocka_unit_test_setup_teardown(wire__closed_before_it_stands__tells_nobody, setup, teardown),
+		handshake__of_slacks_address__sends_path_and_query_unchanged_and_offers_nothing,
+		setup, teardown),
 	    cmocka_unit_test_setup_teardown(
-	        certificate__of_each_kind__is_taken_only_for_the_host_that_was_asked, setup, teardown),
+		messages__in_any_pieces__arrive_whole_and_in_order, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
-	        proxy__configured__is_asked_for_the_name_and_the_certificate_is_slacks, setup, teardown),
-	    cmocka_unit_test_setup_teardown(proxy__configured__is_not_used_on_loopback, setup, teardown),
-	    cmocka_unit_test_setup_teardown(ca_file__that_cannot_be_read__is_refused_and_the_old_one_stays, setup, teardown),
+		messages__sent__arrive_and_are_written_before_goodbye, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		peer__that_ends_it__is_told_once_with_the_reason, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		address__where_nobody_listens_or_that_is_none__is_told_later, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		wire__closed_before_it_stands__tells_nobody, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		certificate__of_each_kind__is_taken_only_for_the_host_that_was_asked, setup,
+		teardown),
+	    cmocka_unit_test_setup_teardown(
+		proxy__configured__is_asked_for_the_name_and_the_certificate_is_slacks, setup,
+		teardown),
+	    cmocka_unit_test_setup_teardown(
+		proxy__configured__is_not_used_on_loopback, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		ca_file__that_cannot_be_read__is_refused_and_the_old_one_stays, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
