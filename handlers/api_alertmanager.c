@@ -18,6 +18,7 @@
 #define RESOLVE_TIMEOUT_S 300 /* an alert that says no end holds so long, as Alertmanager has it */
 #define UUID_PREFIX "00000000-0000-4000-8000-"
 #define UUID_MAX 40
+#define SHOWN_MAX 100        /* UTF-16 units of what was asked that an error repeats */
 #define AS_VERSION "0.25.0" /* whose API this is; amtool warns when its own is another */
 
 /* ---- answers ---------------------------------------------------------------------------------------------- */
@@ -158,7 +159,7 @@ static char *filter_text(const char *filter, struct error *err)
 	is_equal = rest[0] == '=';
 	is_regex = (rest[0] == '=' || rest[0] == '!') && rest[1] == '~';
 	if (name_len == 0 || (!is_equal && (rest[0] != '!' || (rest[1] != '=' && rest[1] != '~')))) {
-		error_set(err, ERROR_USAGE, "bad matcher format: %.200s", filter);
+		error_set(err, ERROR_USAGE, "bad matcher format: %.*s", (int)utf16_prefix(filter, strlen(filter), SHOWN_MAX), filter);
 		free(name);
 		return NULL;
 	}
