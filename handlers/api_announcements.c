@@ -13,6 +13,18 @@
 #include "handlers/later.h"
 #include "handlers/preview.h"
 
+/* Sentences for who announced, or null. */
+static void put_warning(const struct announcement *announcement, cJSON *json)
+{
+	struct buf text;
+
+	buf_init(&text, 1024);
+	if (announcement->has_preview)
+		preview_put_warning(&announcement->preview, &text);
+	json_put(json, "warning", text.len > 0 ? buf_text(&text) : NULL);
+	buf_fini(&text);
+}
+
 static cJSON *announcement_json(const struct desk *desk, const struct announcement *announcement)
 {
 	cJSON *json = cJSON_CreateObject(), *list;
@@ -42,6 +54,7 @@ static cJSON *announcement_json(const struct desk *desk, const struct announceme
 	json_put_time(json, "lease_until", announcement->lease_until);
 	json_put_time(json, "over_at", announcement->over_at);
 	json_put(json, "over_why", announcement_over_why(announcement, desk->now));
+	put_warning(announcement, json);
 	cJSON_AddItemToObject(json, "preview", preview_json(announcement->has_preview ? &announcement->preview : NULL));
 	return json;
 }

@@ -16,7 +16,8 @@
 #define SLOTS \
 	(2 *  \
 	    16384) /* of a tally's table: a power of two, half of it empty at PREVIEW_DISTINCT_MAX */
-#define NAME_UNITS 80 /* of a rule or host in a sentence */
+#define WARNING_MAX 512 /* bytes */
+#define NAME_UNITS 80   /* of a rule or host in a sentence */
 
 /* ---- how often each name came ----------------------------------------------------------------------------- */
 
@@ -216,8 +217,11 @@ static void counting_free(struct job *job)
 bool preview_start(struct desk *desk, const struct announcement *announcement,
     const struct preview_wish *wish, struct error *err)
 {
-	struct counting *counting = xcalloc(1, sizeof(*counting));
+	struct counting *counting;
 
+	if (announcement->id == 0 && wish == NULL)
+		return true; /* nobody would hear of it */
+	counting = xcalloc(1, sizeof(*counting));
 	counting->job =
 	    (struct job){.read = counting_read, .done = counting_done, .free = counting_free};
 	counting->announcement = announcement_copy(announcement);
@@ -262,19 +266,35 @@ static void put_top(
 		    out, " and %" PRId64 " other %s%s", count - shown, what, plural(count - shown));
 }
 
-static void put_warning(const struct preview_counts *counts, struct buf *out)
+void preview_put_warning(const struct preview_counts *counts, struct buf *out)
 {
 	if (preview_is_broad(counts))
 		buf_printf(out,
-		    "\n:warning: That is broad: %" PRId64 " alert%s, %" PRId64 " rule%s, %" PRId64
-		    " host%s. Narrow it where you can (`host=…`, `rule=…`).",
+		    "That is broad: %" PRId64 " alert%s, %" PRId64 " rule%s, %" PRId64
+		    " host%s. Narrow it where you can, with host= or rule=.",
 		    counts->alerts, plural(counts->alerts), counts->rules, plural(counts->rules),
 		    counts->hosts, plural(counts->hosts));
 	if (counts->escalated > 0)
 		buf_printf(out,
-		    "\n:warning: %" PRId64
-		    " of %s escalated: be sure that what comes now is yours.",
-		    counts->escalated, counts->escalated == 1 ? "these was" : "these were");
+		    "%s%" PRId64 " of these %s escalated: be sure that what comes now is yours.",
+		    preview_is_broad(counts) ? "\n" : "", counts->escalated,
+		    counts->escalated == 1 ? "was" : "were");
+}
+
+static void put_warnings(const struct preview_counts *counts, struct buf *out)
+{
+	struct buf text;
+
+	buf_init(&text, WARNING_MAX);
+	preview_put_warning(counts, &text);
+	for (const char *line = buf_text(&text); *line != '\0';) {
+		const size_t len = strcspn(line, "\n");
+
+		buf_puts(out, "\n:warning: ");
+		buf_put(out, line, len);
+		line += len + (line[len] != '\0');
+	}
+	buf_fini(&text);
 }
 
 void preview_put(const struct preview *preview, struct buf *out)
@@ -302,7 +322,7 @@ void preview_put(const struct preview *preview, struct buf *out)
 		buf_puts(out, counts->rules > 0 ? "; on " : ", on ");
 	put_top(preview->hosts, counts->hosts, "host", out);
 	buf_putc(out, '.');
-	put_warning(counts, out);
+	put_warnings(counts, out);
 }
 
 void preview_put_short(const struct preview_counts *counts, struct buf *out)

@@ -53,6 +53,8 @@ void preview_put(const struct preview *preview, struct buf *out);
 /* "41 alerts on 7 hosts, 2 escalated" of what was kept; for a card's field. */
 void preview_put_short(const struct preview_counts *counts, struct buf *out);
 bool preview_is_broad(const struct preview_counts *counts);
+/* What to be careful of, in plain sentences, one a line: that it is broad, that some were escalated. Nothing where there is nothing. */
+void preview_put_warning(const struct preview_counts *counts, struct buf *out);
 /* {"days":30,"alerts":41,"escalated":2,"rules":3,"hosts":7,"is_broad":false}; null where COUNTS is NULL. */
 cJSON *preview_json(const struct preview_counts *counts);
 

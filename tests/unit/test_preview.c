@@ -766,6 +766,8 @@ static void api__announcement__has_its_preview_in_201_and_get(void **state)
 
 	assert_int_equal(posted.status, 201);
 	assert_preview(posted.json, 2, 1);
+	assert_string_equal(json_text(posted.json, "warning"),
+	    "1 of these was escalated: be sure that what comes now is yours.");
 	assert_preview(again.json, 2, 1);
 	assert_preview(got.json, 2, 1);
 	cJSON_Delete(posted.json);
@@ -787,6 +789,7 @@ static void api__dry__answers_200_and_announces_nothing(void **state)
 	assert_int_equal(called.status, 200);
 	assert_true(cJSON_IsNull(json_get(called.json, "id")));
 	assert_preview(called.json, 1, 0);
+	assert_true(cJSON_IsNull(json_get(called.json, "warning")));
 	assert_int_equal(announcements_count(w->desk->announcements), 0);
 	assert_int_equal(words_waiting(w), 0);
 	cJSON_Delete(called.json);
