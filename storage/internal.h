@@ -94,6 +94,8 @@ bool sql_failed(struct storage *storage, struct error *err);
 /* Brings the database to the last of TABLE; ERROR_NEWER when it is past that. */
 bool storage_migrate(struct storage *storage, const struct embedded *table, struct error *err);
 
+/* past.c: the function that its statements use; once for each connection. */
+bool past_setup(struct storage *storage);
 /* alerts.c: the highest id that may have been received before UNTIL (the hour of it counts);
  * INT64_MAX for TIME_NONE. */
 bool alerts_ceiling(struct storage *storage, int64_t until, int64_t *id, struct error *err);

@@ -254,7 +254,7 @@ static bool open_handle(struct storage *storage, const char *path, int flags, st
 	sqlite3_db_config(storage->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(storage->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
 	sqlite3_db_config(storage->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
-	return true;
+	return past_setup(storage) || sql_failed(storage, err);
 }
 
 /*

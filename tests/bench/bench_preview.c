@@ -239,7 +239,7 @@ static const struct kind {
     {"rule=\"Rule number 18\", an equality of 3 300", "\"rule=Rule number 18\"", "at most 1000"},
     {"env=prod and actor=user-*, an equality of a third", "\"env=prod\",\"actor=user-*\"",
 	"at most 1000"},
-    {"k8s.ns.name=ns18, an equality over a label", "\"k8s.ns.name=ns18\",\"actor=user-*\"",
+    {"k8s.ns.name=ns17, an equality over a label", "\"k8s.ns.name=ns17\",\"actor=user-*\"",
 	"at most 1000"},
     {"host=c18-*, a prefix", "\"host=c18-*\"", "at most 3000"},
     {"host=*-web-3, a glob without one", "\"host=*-web-3\"", "at most 3000"},
