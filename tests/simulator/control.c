@@ -11,7 +11,7 @@
 
 #include "config/base/memory.h"
 #include "config/base/text.h"
-#include "tests/simulator/sim.h"
+#include "tests/simulator/pd.h"
 
 #define LIST_MAX 10000 /* messages or calls in one answer, the newest */
 
@@ -1202,6 +1202,14 @@ static void see_views(struct sim_request *request)
 	sim_reply_json(request, 200, json);
 }
 
+/* "pagerduty.rest" is all of that API. */
+static bool call_fits(const struct sim_call *call, const char *method)
+{
+	if (method == NULL || strcmp(method, "pagerduty.rest") != 0)
+		return method == NULL || strcmp(call->method, method) == 0;
+	return text_prefix(call->method, "pagerduty.rest.");
+}
+
 static void see_calls(struct sim_request *request)
 {
 	const char *method = sim_query(request, "method");
@@ -1210,10 +1218,10 @@ static void see_calls(struct sim_request *request)
 	size_t skip = 0, count = 0;
 
 	for (call = request->sim->calls; call != NULL; call = call->next)
-		count += method == NULL || strcmp(call->method, method) == 0;
+		count += call_fits(call, method);
 	skip = count > LIST_MAX ? count - LIST_MAX : 0;
 	for (call = request->sim->calls; call != NULL; call = call->next) {
-		if ((method != NULL && strcmp(call->method, method) != 0) || (skip > 0 && skip--))
+		if (!call_fits(call, method) || (skip > 0 && skip--))
 			continue;
 		one = cJSON_CreateObject();
 		sim_put_int(one, "number", (int64_t)call->number);
@@ -1226,6 +1234,10 @@ static void see_calls(struct sim_request *request)
 		sim_put(one, "token", call->token);
 		sim_put(one, "content_type", call->content_type);
 		sim_put(one, "body", call->body);
+		if (call->query != NULL)
+			sim_put(one, "query", call->query);
+		if (call->from != NULL)
+			sim_put(one, "from", call->from);
 		cJSON_AddItemToArray(list, one);
 	}
 	sim_put_int(json, "count", (int64_t)count);
@@ -1340,7 +1352,7 @@ void sim_control(struct sim_request *request)
 	bool known;
 
 	if (strcmp(request->method, "GET") == 0) {
-		if (!see(request, what))
+		if (!pd_control_see(request, what) && !see(request, what))
 			bad(request, 404, "no such thing to see");
 		return;
 	}
@@ -1351,7 +1363,8 @@ void sim_control(struct sim_request *request)
 		bad(request, 400, "the body is to be a JSON object");
 		return;
 	}
-	known = strcmp(request->method, "POST") == 0 && act(request, what, body);
+	known = strcmp(request->method, "POST") == 0 &&
+		(pd_control_do(request, what, body) || act(request, what, body));
 	cJSON_Delete(body);
 	if (!known)
 		bad(request, 404, "no such thing to do");

@@ -4,7 +4,7 @@
 
 #include "config/base/memory.h"
 #include "config/base/text.h"
-#include "tests/simulator/sim.h"
+#include "tests/simulator/pd.h"
 
 static void fault_free(struct sim_fault *fault)
 {
@@ -17,13 +17,14 @@ static void fault_free(struct sim_fault *fault)
 	free(fault);
 }
 
-/* "*" is every method of Slack's; "pagerduty" is both of PagerDuty's. */
+/* "*" is every method of Slack's; "pagerduty" is all of PagerDuty's, "pagerduty.rest" its REST API.
+ */
 static bool method_fits(const char *pattern, const char *method)
 {
 	if (strcmp(pattern, "*") == 0)
 		return !text_prefix(method, "pagerduty");
-	if (strcmp(pattern, "pagerduty") == 0)
-		return text_prefix(method, "pagerduty");
+	if (strcmp(pattern, "pagerduty") == 0 || strcmp(pattern, "pagerduty.rest") == 0)
+		return text_prefix(method, pattern);
 	return strcmp(pattern, method) == 0;
 }
 
@@ -113,8 +114,10 @@ bool sim_fault_add(struct sim *sim, const cJSON *json, const char **problem)
 	}
 	if (ws != NULL)
 		return add_ws(sim, ws, json, problem);
+	if (sim_text(json, "webhook") != NULL)
+		return pd_hook_fault_add(sim, json, problem);
 	if (method == NULL) {
-		*problem = "method, ws or clear is wanted";
+		*problem = "method, ws, webhook or clear is wanted";
 		return false;
 	}
 	fault = xcalloc(1, sizeof(*fault));
@@ -136,6 +139,7 @@ bool sim_fault_add(struct sim *sim, const cJSON *json, const char **problem)
 	fault->hang = sim_true(json, "hang");
 	fault->cut = sim_true(json, "cut");
 	fault->truncate = sim_true(json, "truncate");
+	fault->bare = sim_true(json, "bare");
 	fault->apply = sim_has(json, "apply") ? sim_true(json, "apply") : -1;
 	for (end = &sim->faults; *end != NULL; end = &(*end)->next)
 		continue;
@@ -154,6 +158,7 @@ void sim_faults_clear(struct sim *sim)
 		fault_free(fault);
 	}
 	memset(&sim->ws_faults, 0, sizeof(sim->ws_faults));
+	pd_hook_faults_clear(sim);
 	sim_socket_silence(sim, false);
 	/* What hangs is let go. */
 	for (request = sim->requests; request != NULL; request = next) {

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "config/base/memory.h"
-#include "tests/simulator/sim.h"
+#include "tests/simulator/pd.h"
 
 #define CONNECTIONS_MAX 2048
 #define CONNECTION_MEMORY (256 * 1024)
@@ -98,6 +98,36 @@ const char *sim_query(const struct sim_request *request, const char *name)
 	return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
+const char *sim_header(const struct sim_request *request, const char *name)
+{
+	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+struct query_all {
+	const char *name;
+	cJSON *values;
+};
+
+static enum MHD_Result query_same(
+    void *ctx, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+	struct query_all *all = ctx;
+
+	(void)kind;
+	if (strcmp(key, all->name) == 0)
+		cJSON_AddItemToArray(
+		    all->values, cJSON_CreateString(value != NULL ? value : ""));
+	return MHD_YES;
+}
+
+cJSON *sim_query_all(const struct sim_request *request, const char *name)
+{
+	struct query_all all = {name, cJSON_CreateArray()};
+
+	MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, query_same, &all);
+	return all.values;
+}
+
 static enum MHD_Result query_one(
     void *ctx, enum MHD_ValueKind kind, const char *key, const char *value)
 {
@@ -171,6 +201,16 @@ static enum MHD_Result request_answer(struct sim_request *request)
 		snprintf(number, sizeof(number), "%lld", (long long)request->retry_after);
 		MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, number);
 	}
+	if (request->is_rest) {
+		static const char *const names[] = {
+		    "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"};
+		size_t i;
+
+		for (i = 0; i < 3; i++) {
+			snprintf(number, sizeof(number), "%lld", (long long)request->rate[i]);
+			MHD_add_response_header(response, names[i], number);
+		}
+	}
 	if (request->is_slack) {
 		snprintf(number, sizeof(number), "req-%llu",
 		    (unsigned long long)(request->call != NULL ? request->call->number : 0));
@@ -208,6 +248,8 @@ static void request_route(struct sim_request *request)
 	} else if (begins(path, "/commands/") || begins(path, "/actions/") ||
 		   begins(path, "/app/")) {
 		sim_response_url_post(request);
+	} else if (pd_rest_owns(path)) {
+		pd_rest(request);
 	} else if (strcmp(path, "/v2/enqueue") == 0 || strcmp(path, "/v2/change/enqueue") == 0) {
 		sim_pagerduty(request);
 	} else {
@@ -272,6 +314,8 @@ static void call_drop_oldest(struct sim *sim)
 	free(call->body);
 	free(call->content_type);
 	free(call->error);
+	free(call->query);
+	free(call->from);
 	free(call);
 }
 

@@ -10,7 +10,7 @@
 #include "tests/simulator/sim.h"
 
 static const char usage[] = "usage: headsup-sim [--port N] [--ws-port N] [--tls CERT KEY] "
-			    "[--app-token T] [--bot-token T] [--quiet]\n"
+			    "[--app-token T] [--bot-token T] [--pd-token T] [--quiet]\n"
 			    "A Slack and a PagerDuty on loopback. Port 0 (the default) is any free "
 			    "one. One line on stdout tells where it listens.\n";
 
@@ -52,6 +52,8 @@ static bool options_parse(struct sim *sim, int argc, char **argv)
 			sim->app_token = argv[++i];
 		} else if (strcmp(argv[i], "--bot-token") == 0 && value != NULL) {
 			sim->bot_token = argv[++i];
+		} else if (strcmp(argv[i], "--pd-token") == 0 && value != NULL) {
+			sim->pd_token = argv[++i];
 		} else if (strcmp(argv[i], "--tls") == 0 && i + 2 < argc) {
 			sim->cert_file = argv[i + 1];
 			sim->key_file = argv[i + 2];

@@ -1,5 +1,5 @@
-/* pagerduty - the Events API v2: developer.pagerduty.com/docs/events-api-v2. Incidents per routing
- * key and dedup key. */
+/* pagerduty - the Events API v2: developer.pagerduty.com/docs/events-api-v2. What an event does is
+ * pd.c's. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,71 +7,13 @@
 
 #include "config/base/memory.h"
 #include "config/base/text.h"
-#include "tests/simulator/sim.h"
+#include "tests/simulator/pd.h"
 
 #define EVENT_BYTES_MAX (512u * 1024)
 #define KEY_LENGTH 32
 #define DEDUP_MAX 255
 #define SUMMARY_MAX 1024
 #define MINUTE_MS 60000
-
-static struct sim_incident *incident_open(
-    struct sim *sim, const char *routing_key, const char *dedup_key)
-{
-	size_t i;
-
-	for (i = sim->incident_count; i-- > 0;) {
-		struct sim_incident *incident = sim->incidents[i];
-
-		if (text_equal(incident->routing_key, routing_key) &&
-		    text_equal(incident->dedup_key, dedup_key) &&
-		    strcmp(incident->status, "resolved") != 0)
-			return incident;
-	}
-	return NULL;
-}
-
-static void incident_event(struct sim_incident *incident, const char *action, const cJSON *body)
-{
-	cJSON *event = cJSON_CreateObject();
-
-	sim_put(event, "action", action);
-	sim_put_int(event, "at_ms", sim_now_ms());
-	sim_set(event, "body", cJSON_Duplicate(body, true));
-	cJSON_AddItemToArray(incident->events, event);
-}
-
-/* A trigger after a resolve is a new incident; acknowledge and resolve of nothing are dropped
- * without a word. */
-static void event_apply(struct sim *sim, const cJSON *body, const char *dedup_key)
-{
-	const char *key = sim_text(body, "routing_key"), *action = sim_text(body, "event_action");
-	const cJSON *payload = sim_get(body, "payload");
-	struct sim_incident *incident = incident_open(sim, key, dedup_key);
-
-	if (strcmp(action, "trigger") == 0) {
-		if (incident == NULL) {
-			incident = xcalloc(1, sizeof(*incident));
-			incident->number = (int64_t)sim->incident_count + 1;
-			incident->routing_key = xstrdup(key);
-			incident->dedup_key = xstrdup(dedup_key);
-			incident->status = xstrdup("triggered");
-			incident->summary = xstrdup(sim_text(payload, "summary"));
-			incident->severity = xstrdup(sim_text(payload, "severity"));
-			incident->source = xstrdup(sim_text(payload, "source"));
-			incident->events = cJSON_CreateArray();
-			sim->incidents = xreallocarray(
-			    sim->incidents, sim->incident_count + 1, sizeof(struct sim_incident *));
-			sim->incidents[sim->incident_count++] = incident;
-		}
-		incident->triggers++;
-	} else if (incident != NULL) {
-		replace_text(&incident->status,
-		    strcmp(action, "acknowledge") == 0 ? "acknowledged" : "resolved");
-	}
-	if (incident != NULL)
-		incident_event(incident, action, body);
-}
 
 __attribute__((format(printf, 2, 3))) static void complain(cJSON *errors, const char *format, ...)
 {
@@ -241,7 +183,7 @@ static cJSON *event_take(
 		cJSON_AddItemToArray(sim->pagerduty_changes, record);
 	} else {
 		cJSON_AddItemToArray(sim->pagerduty_events, record);
-		event_apply(sim, body, dedup_key);
+		pd_event(sim->pd, body, dedup_key);
 	}
 	return answer;
 }
@@ -294,22 +236,25 @@ cJSON *sim_pagerduty_json(struct sim *sim, const char *dedup_key)
 	cJSON *json = cJSON_CreateObject(), *incidents = cJSON_AddArrayToObject(json, "incidents");
 	size_t i;
 
-	for (i = 0; i < sim->incident_count; i++) {
-		const struct sim_incident *incident = sim->incidents[i];
+	for (i = 0; i < sim->pd->alert_count; i++) {
+		const struct sim_alert *alert = sim->pd->alerts[i];
 		cJSON *one;
 
-		if (dedup_key != NULL && !text_equal(dedup_key, incident->dedup_key))
+		if (dedup_key != NULL && !text_equal(dedup_key, alert->dedup_key))
 			continue;
 		one = cJSON_CreateObject();
-		sim_put_int(one, "number", incident->number);
-		sim_put(one, "routing_key", incident->routing_key);
-		sim_put(one, "dedup_key", incident->dedup_key);
-		sim_put(one, "status", incident->status);
-		sim_put(one, "summary", incident->summary);
-		sim_put(one, "severity", incident->severity);
-		sim_put(one, "source", incident->source);
-		sim_put_int(one, "triggers", incident->triggers);
-		sim_set(one, "events", cJSON_Duplicate(incident->events, true));
+		sim_put_int(one, "number", alert->incident->number);
+		sim_put(one, "id", alert->incident->id);
+		sim_put(one, "routing_key", alert->routing_key);
+		sim_put(one, "dedup_key", alert->dedup_key);
+		sim_put(one, "status", alert->is_resolved
+					   ? "resolved"
+					   : pd_status_name(alert->incident->status));
+		sim_put(one, "summary", alert->summary);
+		sim_put(one, "severity", alert->severity);
+		sim_put(one, "source", alert->source);
+		sim_put_int(one, "triggers", alert->triggers);
+		sim_set(one, "events", cJSON_Duplicate(alert->events, true));
 		cJSON_AddItemToArray(incidents, one);
 	}
 	sim_set(json, "events", cJSON_Duplicate(sim->pagerduty_events, true));
@@ -317,30 +262,22 @@ cJSON *sim_pagerduty_json(struct sim *sim, const char *dedup_key)
 	return json;
 }
 
-void sim_pagerduty_clear(struct sim *sim)
+void sim_pagerduty_fini(struct sim *sim)
 {
-	size_t i;
-
-	for (i = 0; i < sim->incident_count; i++) {
-		struct sim_incident *incident = sim->incidents[i];
-
-		free(incident->routing_key);
-		free(incident->dedup_key);
-		free(incident->status);
-		free(incident->summary);
-		free(incident->severity);
-		free(incident->source);
-		cJSON_Delete(incident->events);
-		free(incident);
-	}
-	free(sim->incidents);
+	pd_stop(sim);
 	free(sim->pagerduty_times);
 	cJSON_Delete(sim->pagerduty_events);
 	cJSON_Delete(sim->pagerduty_changes);
-	sim->incidents = NULL;
-	sim->incident_count = 0;
 	sim->pagerduty_times = NULL;
 	sim->pagerduty_time_count = 0;
+	sim->pagerduty_events = NULL;
+	sim->pagerduty_changes = NULL;
+}
+
+void sim_pagerduty_clear(struct sim *sim)
+{
+	sim_pagerduty_fini(sim);
 	sim->pagerduty_events = cJSON_CreateArray();
 	sim->pagerduty_changes = cJSON_CreateArray();
+	pd_start(sim);
 }

@@ -6,7 +6,7 @@
 
 #include "config/base/memory.h"
 #include "config/base/text.h"
-#include "tests/simulator/sim.h"
+#include "tests/simulator/pd.h"
 
 #define BOLD "\033[1m"
 #define DIM "\033[2m"
@@ -442,20 +442,22 @@ static void put_pagerduty(struct paint *paint)
 	style(paint, BOLD);
 	buf_puts(paint->out, "━━ PagerDuty ━━");
 	style(paint, PLAIN);
-	for (i = 0; i < sim->incident_count; i++) {
-		const struct sim_incident *incident = sim->incidents[i];
-		const char *status = incident->status;
+	for (i = 0; i < sim->pd->alert_count; i++) {
+		const struct sim_alert *alert = sim->pd->alerts[i];
+		const char *status = alert->is_resolved ? "resolved"
+							: pd_status_name(alert->incident->status);
 
 		line_end(paint);
 		style(paint, strcmp(status, "triggered") == 0  ? "\033[31m"
 			     : strcmp(status, "resolved") == 0 ? "\033[32m"
 							       : "\033[33m");
-		buf_printf(paint->out, "#%lld %-12s", (long long)incident->number, status);
+		buf_printf(paint->out, "#%lld %-12s", (long long)alert->incident->number,
+		    status);
 		style(paint, PLAIN);
-		buf_printf(paint->out, " %-8s ", incident->severity);
-		put_text(paint, incident->summary, false);
+		buf_printf(paint->out, " %-8s ", alert->severity);
+		put_text(paint, alert->summary, false);
 		style(paint, DIM);
-		buf_printf(paint->out, "  %s", incident->dedup_key);
+		buf_printf(paint->out, "  %s", alert->dedup_key);
 		style(paint, PLAIN);
 	}
 	cJSON_ArrayForEach(change, sim->pagerduty_changes)

@@ -2,7 +2,7 @@
  * sim - a Slack and a PagerDuty in one small process, for tests and for the demo.
  *
  * Slack: the Web API over HTTP(S), Socket Mode over ws(s) on a second port, response URLs.
- * PagerDuty: the Events API v2. The rules are those of docs.slack.dev and developer.pagerduty.com
+ * PagerDuty: the Events API v2, the REST API v2, webhooks v3 (pd.h). The rules are those of docs.slack.dev and developer.pagerduty.com
  * as far as a bot can feel them: tokens, content types, Block Kit's limits, single-use tickets and
  * triggers, redelivery of what was not acknowledged. Under /sim/ lies what neither has: people who
  * type and press, everything that was said so far, and faults on request.
@@ -157,6 +157,7 @@ struct sim_fault {
 	char *error, *body;
 	cJSON *extra; /* members added to the answer */
 	bool hang, cut, truncate;
+	bool bare; /* PagerDuty: without the headers of its rate limit */
 	int apply; /* -1: as the kind of fault would have it */
 };
 struct sim_ws_faults {
@@ -168,14 +169,7 @@ struct sim_ws_faults {
 
 /* ---- PagerDuty ------------------------------------------------------------------------------- */
 
-struct sim_incident {
-	int64_t number;
-	char *routing_key, *dedup_key;
-	char *status; /* triggered acknowledged resolved */
-	char *summary, *severity, *source;
-	int64_t triggers;
-	cJSON *events; /* array: action, at_ms, body */
-};
+struct pd; /* pd.h */
 
 /* ---- Socket Mode ----------------------------------------------------------------------------- */
 
@@ -187,6 +181,7 @@ typedef void (*sim_acked)(void *ctx, bool acked, const cJSON *payload, int64_t m
 struct sim_call {
 	struct sim_call *next;
 	char *method, *body, *content_type, *error;
+	char *query, *from; /* PagerDuty's REST API: "a=b&…", the From header; else NULL */
 	const char *token; /* "bot", "app", "none", … */
 	size_t size;
 	int64_t at_ms, took_ms;
@@ -201,6 +196,7 @@ struct sim {
 	int port, ws_port;
 	char *cert_file, *key_file;
 	const char *app_token, *bot_token; /* NULL: any xapp-… and xoxb-… */
+	const char *pd_token;              /* of PagerDuty's REST API; NULL: any */
 	bool is_quiet;
 	char base[96]; /* "http://127.0.0.1:4711" */
 	char ws_base[96];
@@ -252,8 +248,7 @@ struct sim {
 	uint64_t serial;
 
 	/* PagerDuty */
-	struct sim_incident **incidents;
-	size_t incident_count;
+	struct pd *pd;
 	cJSON *pagerduty_events, *pagerduty_changes;
 	int64_t *pagerduty_times; /* of the last minute's events */
 	size_t pagerduty_time_count;
@@ -325,6 +320,8 @@ struct sim_request {
 	const char *answer_type;
 	int64_t retry_after; /* -1: none */
 	bool is_slack;       /* Slack's headers */
+	bool is_rest;        /* PagerDuty's headers of its rate limit */
+	int64_t rate[3];     /* limit, remaining, seconds until reset */
 	int64_t begun_ms;
 	struct sim_call *call;
 	struct sim_timer *timer;
@@ -335,6 +332,9 @@ struct sim_request {
 bool sim_http_start(struct sim *sim);
 void sim_http_stop(struct sim *sim);
 const char *sim_query(const struct sim_request *request, const char *name); /* NULL when absent */
+const char *sim_header(const struct sim_request *request, const char *name); /* NULL: absent */
+/* Every value of NAME, an array of texts. */
+cJSON *sim_query_all(const struct sim_request *request, const char *name);
 void sim_query_each(const struct sim_request *request, cJSON *into);
 /* Answers, now or later; TEXT is taken. */
 void sim_reply(struct sim_request *request, int status, const char *type, char *text, size_t len);
@@ -395,7 +395,8 @@ void sim_socket_reset(struct sim *sim);
 /* pagerduty.c */
 void sim_pagerduty(struct sim_request *request);
 cJSON *sim_pagerduty_json(struct sim *sim, const char *dedup_key);
-void sim_pagerduty_clear(struct sim *sim);
+void sim_pagerduty_clear(struct sim *sim); /* as at the beginning */
+void sim_pagerduty_fini(struct sim *sim);
 
 /* control.c */
 void sim_control(struct sim_request *request);

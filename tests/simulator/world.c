@@ -589,9 +589,5 @@ void sim_world_fini(struct sim *sim)
 	sim->ephemeral_count = sim->view_count = sim->trigger_count = sim->response_url_count = 0;
 	sim_calls_clear(sim);
 	sim_faults_clear(sim);
-	sim_pagerduty_clear(sim);
-	cJSON_Delete(sim->pagerduty_events);
-	cJSON_Delete(sim->pagerduty_changes);
-	sim->pagerduty_events = NULL;
-	sim->pagerduty_changes = NULL;
+	sim_pagerduty_fini(sim);
 }
