@@ -352,10 +352,10 @@ static void sim_start(struct world *world)
 	char *program = xasprintf("%s/headsup-sim", world->build),
 	     *cert = xasprintf("%s/cert.pem", world->dir);
 	char *key = xasprintf("%s/key.pem", world->dir), *log = xasprintf("%s/sim.log", world->dir);
-	char *plain[] = {
-	    program, "--app-token", WORLD_APP_TOKEN, "--bot-token", WORLD_BOT_TOKEN, NULL};
+	char *plain[] = {program, "--app-token", WORLD_APP_TOKEN, "--bot-token", WORLD_BOT_TOKEN,
+	    "--pd-token", WORLD_PD_TOKEN, NULL};
 	char *with_tls[] = {program, "--app-token", WORLD_APP_TOKEN, "--bot-token", WORLD_BOT_TOKEN,
-	    "--tls", cert, key, NULL};
+	    "--pd-token", WORLD_PD_TOKEN, "--tls", cert, key, NULL};
 	char **env = env_new(world, NULL);
 	char line[512] = "";
 	size_t len = 0;
@@ -416,6 +416,8 @@ static const char default_config[] =
     "  events_url: @PAGERDUTY@\n"
     "  events_per_minute: @EVENTS@\n"
     "  routing_key: ${PD_DEFAULT_KEY}\n"
+    "@PD_API@"
+    "@PD_HOOKS@"
     "@PD_MORE@"
     "sources:\n"
     "  - {name: falco, format: falco, token: falco-token-0123456789abcdef}\n"
@@ -440,6 +442,11 @@ static const char default_routes[] =
     "\"${PD_KEY_PAY}\", from_severity: high}}\n"
     "  - {channel: \"#security-alerts\"}\n";
 
+static const char pd_api[] = "  api_url: @PAGERDUTY@\n"
+			     "  api_token: " WORLD_PD_TOKEN "\n"
+			     "  from: headsup@example.com\n";
+static const char pd_hooks[] = "  webhook_secret: " WORLD_PD_SECRET "\n";
+
 static const char *or_else(const char *text, const char *otherwise)
 {
 	return text != NULL ? text : otherwise;
@@ -452,6 +459,8 @@ void world_config(struct world *world, const struct world_options *options)
 	char *tls = xasprintf("tls: {cert_file: %s, key_file: %s}\nca_file: %s\n", cert, key, ca);
 	/* What holds marks itself comes first. */
 	const char *const marks[][2] = {{"@SLACK@", or_else(options->slack, "")},
+	    {"@PD_API@", options->pd_api ? pd_api : ""},
+	    {"@PD_HOOKS@", options->pd_webhooks ? pd_hooks : ""},
 	    {"@PD_MORE@", or_else(options->pagerduty, "")},
 	    {"@SOURCES@", or_else(options->sources, "")},
 	    {"@ROUTES@", or_else(options->routes, default_routes)},
@@ -530,6 +539,14 @@ void world_boot(struct world *world)
 	free(config);
 	if (!world_wait(world, finds_url, NULL, WORLD_PATIENCE_MS) || world->url == NULL)
 		FAIL(world, "headsup did not come up");
+	if (world->options.pd_webhooks) {
+		char *hook = own(world, THING_TEXT,
+		    xasprintf("{\"webhook\":{\"url\":\"%s/webhooks/pagerduty\",\"secrets\":[\""
+			      WORLD_PD_SECRET "\"]}}",
+			world->url));
+
+		world_pd_config(world, hook);
+	}
 	if (!world->options.no_slack_wait)
 		world_until(world, world_slack_is(world, "connected"));
 }
@@ -1182,6 +1199,54 @@ cJSON *world_incident(struct world *world, const char *dedup_key)
 	return cJSON_GetArrayItem(list, cJSON_GetArraySize(list) - 1);
 }
 
+cJSON *world_pd_incident(struct world *world, const char *incident)
+{
+	const char *const by[] = {"id", "dedup_key"};
+	cJSON *found = NULL;
+	size_t i;
+
+	for (i = 0; i < 2 && !cJSON_IsObject(found); i++) {
+		char *path = own(world, THING_TEXT,
+		    xasprintf("pd/incident?%s=%s", by[i], escaped(world, incident)));
+
+		found =
+		    cJSON_GetObjectItemCaseSensitive(world_sim(world, path, NULL), "incident");
+	}
+	return cJSON_IsObject(found) ? found : NULL;
+}
+
+const char *world_pd_status(struct world *world, const char *incident)
+{
+	return or_else(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(
+			   world_pd_incident(world, incident), "status")),
+	    "");
+}
+
+cJSON *world_pd_state(struct world *world)
+{
+	return world_sim(world, "pd/state", NULL);
+}
+
+int world_pd_hooks(struct world *world, const char *event_type, const char *state)
+{
+	const cJSON *list = cJSON_GetObjectItemCaseSensitive(
+			world_sim(world, "pd/deliveries", NULL), "deliveries"),
+		    *one;
+	int count = 0;
+
+	cJSON_ArrayForEach(one, list)
+	{
+		const char *type = cJSON_GetStringValue(
+		    cJSON_GetObjectItemCaseSensitive(one, "event_type"));
+		const char *is =
+		    cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(one, "state"));
+
+		count += (event_type == NULL || strcmp(or_else(type, ""), event_type) == 0) &&
+			 strcmp(or_else(is, ""), state) == 0;
+	}
+	return count;
+}
+
 const char *world_render(struct world *world, const char *channel)
 {
 	char *url = own(world, THING_TEXT,
@@ -1208,6 +1273,35 @@ void world_fault(struct world *world, const char *json)
 void world_knob(struct world *world, const char *json)
 {
 	tell_sim(world, "config", json);
+}
+
+void world_pd_config(struct world *world, const char *json)
+{
+	tell_sim(world, "pd/config", json);
+}
+
+cJSON *world_pd_act(struct world *world, const char *user, const char *incident,
+    const char *action, const char *more)
+{
+	cJSON *body, *known = world_pd_incident(world, incident), *answer;
+	char *text = xasprintf("{%s}", or_else(more, ""));
+
+	own(world, THING_TEXT, text);
+	body = cJSON_Parse(text);
+	if (body == NULL || known == NULL)
+		FAIL(world, "%s of %s: %s", action, incident,
+		    body == NULL ? "what more is said is no JSON" : "no such incident");
+	cJSON_AddStringToObject(body, "action", action);
+	cJSON_AddStringToObject(body, "incident",
+	    cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(known, "id")));
+	if (user != NULL)
+		cJSON_AddStringToObject(body, "user", user);
+	text = own(world, THING_TEXT, cJSON_PrintUnformatted(body));
+	cJSON_Delete(body);
+	answer = world_sim(world, "pd/act", text);
+	if (!cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "ok")))
+		FAIL(world, "pd/act %s: %s", text, cJSON_PrintUnformatted(answer));
+	return cJSON_GetObjectItemCaseSensitive(answer, "incident");
 }
 
 /* ---- the command line ------------------------------------------------------------------------ */

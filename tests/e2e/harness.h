@@ -31,6 +31,9 @@
 #define WORLD_KEY_PAY "fedcba9876543210fedcba9876543210" /* of the route for payments, from high \
 							  */
 #define WORLD_KEY_DEFAULT "00000000000000000000000000000001" /* pagerduty.routing_key */
+#define WORLD_PD_TOKEN "pd-token-0123456789abcdef" /* of PagerDuty's REST API */
+#define WORLD_PD_SECRET \
+	"c2FtcGxlLXNpZ25pbmctc2VjcmV0LWZvci10ZXN0cy1vbmx5LWRvLW5vdC11c2Uh" /* of its webhooks */
 /* A source's token is its name and "-token-0123456789abcdef". */
 
 struct world_options {
@@ -38,6 +41,8 @@ struct world_options {
 	bool clock;         /* headsup's wall clock can be moved */
 	bool no_slack_wait; /* do not wait until Slack is connected */
 	bool no_start;      /* headsup is not started: world_boot() does */
+	bool pd_api;        /* pagerduty: has api_url, api_token (WORLD_PD_TOKEN) and from */
+	bool pd_webhooks;   /* PagerDuty delivers to headsup, wherever it listens just then */
 	const char *config; /* the whole configuration instead of the default; marks as below */
 	/* Or parts of the default one. Each is YAML; the first two are indented by two blanks. */
 	const char *slack;             /* more keys of slack: */
@@ -189,6 +194,27 @@ cJSON *world_calls(struct world *world, const char *method); /* array */
 cJSON *world_pagerduty(struct world *world);                 /* incidents, events, changes */
 /* The newest incident with that dedup key; NULL: none. */
 cJSON *world_incident(struct world *world, const char *dedup_key);
+/*
+ * A person in PagerDuty's own pages (USER: a name, an e-mail or an id; NULL for "timeout") does
+ * ACTION (ack resolve unack reopen escalate reassign note merge snooze respond priority urgency
+ * title timeout) to INCIDENT, which is an id or a dedup key. MORE: members of a JSON object without
+ * its braces ("\"note\":\"x\"", "\"to\":\"Bob\"", "\"into_dedup_key\":…", "\"level\":2",
+ * "\"timer\":\"ack\""), or NULL. Gives the incident afterwards; fails the test when it is refused.
+ */
+cJSON *world_pd_act(struct world *world, const char *user, const char *incident,
+    const char *action, const char *more);
+/*
+ * The incident as the REST API tells it, and with escalation_level, notes, alerts, log_entries; by
+ * id or by the dedup key of one of its alerts (the newest). NULL: none.
+ */
+cJSON *world_pd_incident(struct world *world, const char *incident);
+const char *world_pd_status(struct world *world, const char *incident); /* "" for none */
+/* Users, services, policies, incidents, webhook_subscriptions, deliveries. */
+cJSON *world_pd_state(struct world *world);
+void world_pd_config(struct world *world, const char *json); /* POST /sim/pd/config */
+/* How many webhooks are in STATE (waiting sending delivered dropped lost); EVENT_TYPE may be NULL.
+ */
+int world_pd_hooks(struct world *world, const char *event_type, const char *state);
 const char *world_render(struct world *world, const char *channel);
 
 /* ---- what goes wrong ------------------------------------------------------------------------- */
