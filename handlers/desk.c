@@ -13,6 +13,7 @@
 #include "handlers/people.h"
 #include "handlers/slack_text.h"
 #include "handlers/sns.h"
+#include "handlers/storms.h"
 
 struct desk *desk_new(const struct config *config, struct storage *storage, int64_t now, struct error *err)
 {
@@ -24,6 +25,7 @@ struct desk *desk_new(const struct config *config, struct storage *storage, int6
 	desk->losses = storage_losses(storage);
 	desk->people_due_at = TIME_NONE;
 	desk->has_retelling = true;
+	desk->has_storm_work = true;
 	desk->credentials = credentials_new(config);
 	desk->announcements = announcements_new();
 	desk->sns = sns_new();
@@ -93,11 +95,12 @@ void desk_undone(struct desk *desk)
 	/* What was to be asked or told may be among what was undone. */
 	desk->people_due_at = TIME_NONE;
 	desk->has_retelling = true;
+	desk->has_storm_work = true;
 }
 
 bool desk_tick(struct desk *desk, struct error *err)
 {
-	return alerts_tick(desk, err) && announcements_tick(desk, err) && announcements_retell(desk, err) && people_tick(desk, err);
+	return alerts_tick(desk, err) && storms_tick(desk, err) && announcements_tick(desk, err) && announcements_retell(desk, err) && people_tick(desk, err);
 }
 
 bool desk_audit(struct desk *desk, const struct actor *actor, const char *what, const char *subject, const char *detail,

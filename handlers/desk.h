@@ -38,6 +38,7 @@ struct desk {
 	struct later *later; /* of the running event: what it answers gets better; who carries the answer takes it out */
 	int64_t now;     /* seconds since 1970 */
 	int64_t people_due_at;   /* when Slack is asked next who people are: handlers/people.h */
+	bool has_storm_work;     /* something may be being done with all alerts of a storm */
 	bool has_retelling;      /* an announcement that is over may have alerts to tell anew */
 	char wanted_profile[64]; /* whose profile ERROR_WAIT is about; "": the asker's */
 	/* Counters for /metrics since the start; kept here because handlers know what they mean. */

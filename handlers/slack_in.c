@@ -18,6 +18,7 @@
 #include "handlers/home.h"
 #include "handlers/later.h"
 #include "handlers/slack_text.h"
+#include "handlers/storms.h"
 #include "handlers/words.h"
 
 #define SEEN_KEEP_S 86400      /* Slack repeats for five minutes, and for a day where Delayed Events is on */
@@ -548,6 +549,30 @@ static bool press_form(struct desk *desk, const struct press *press, struct erro
 	return ok;
 }
 
+/* Ack or resolve all of a storm. */
+static bool press_storm(struct desk *desk, const struct press *press, const char *verb, struct error *err)
+{
+	struct error why = {0};
+	struct buf said;
+	bool ok;
+
+	buf_init(&said, ANSWER_BYTES_MAX);
+	ok = storm_act(desk, &press->actor, press->id, verb, &said, &why);
+	ok = ok ? say_to_presser(desk, press, buf_text(&said), err) : say_refusal(desk, press, &why, err);
+	buf_fini(&said);
+	return ok;
+}
+
+static bool press_storm_ack(struct desk *desk, const struct press *press, struct error *err)
+{
+	return press_storm(desk, press, "ack", err);
+}
+
+static bool press_storm_resolve(struct desk *desk, const struct press *press, struct error *err)
+{
+	return press_storm(desk, press, "resolve", err);
+}
+
 static const struct button {
 	const char *action;
 	char letter; /* of the id in its value; 0: it is about nothing */
@@ -563,6 +588,8 @@ static const struct button {
     {ACTION_APPROVE, 'H', press_approve},
     {ACTION_DENY, 'H', press_deny},
     {ACTION_REAL, 'A', press_real},
+    {ACTION_STORM_ACK, 'S', press_storm_ack},
+    {ACTION_STORM_RESOLVE, 'S', press_storm_resolve},
     {ACTION_CLAIM, 'A', press_form},
     {ACTION_ANNOUNCE, 0, press_form},
 };

@@ -19,6 +19,7 @@
 #include "handlers/page.h"
 #include "handlers/people.h"
 #include "handlers/slack_text.h"
+#include "handlers/storms.h"
 
 #define TOLD_KEEP_S 86400           /* a lane that is stuck for one reason is told of once a day */
 #define RESUMED_KEEP_S (30 * 86400) /* a command that waited for a profile runs once */
@@ -184,10 +185,14 @@ bool say_card(struct desk *desk, const struct alert *alert, struct error *err)
 	if (places.count == 0)
 		places_add(&places, fallback_channel(desk), 0, false);
 	for (size_t i = 0; ok && i < places.count; i++) {
-		int64_t first = places.is_posted[i] ? FIRST_EDIT : FIRST_CARD;
+		int64_t first = places.is_posted[i] ? FIRST_EDIT : FIRST_CARD, storm = 0;
 
-		ok = leave_card(desk, WORD_CARD, subject, places.channel[i], places.copy[i], false,
-		    by_severity(first, alert->severity), err);
+		ok = places.is_posted[i] || storm_take(desk, alert, places.channel[i], &storm, err);
+		if (ok && storm != 0)
+			ok = say_storm(desk, storm, places.channel[i], err);
+		else if (ok)
+			ok = leave_card(desk, WORD_CARD, subject, places.channel[i], places.copy[i], false,
+			    by_severity(first, alert->severity), err);
 	}
 	places_fini(&places);
 	return ok;
@@ -202,6 +207,16 @@ bool say_announcement(struct desk *desk, const struct announcement *announcement
 		return true;
 	snprintf(subject, sizeof(subject), "H%" PRId64, announcement->id);
 	return leave_card(desk, WORD_ANNOUNCEMENT, subject, channel, 0, false, FIRST_EDIT, err);
+}
+
+bool say_storm(struct desk *desk, int64_t id, const char *channel, struct error *err)
+{
+	char subject[24];
+
+	if (!desk->config->slack.is_enabled)
+		return true;
+	snprintf(subject, sizeof(subject), "S%" PRId64, id);
+	return leave_card(desk, WORD_STORM, subject, channel, 0, false, FIRST_CARD, err);
 }
 
 /* Where SUBJECT's first message stands, or is to stand; the caller frees. NULL: nowhere. */
@@ -404,6 +419,7 @@ bool say_page(struct desk *desk, const struct alert *alert, const char *action, 
 	snprintf(coalesce, sizeof(coalesce), "page:%s:%s:%" PRId64, action, subject, alert->flaps);
 	body = cJSON_CreateObject();
 	json_put(body, "action", action);
+	json_put_int(body, "round", alert->flaps);
 	ok = leave(desk,
 	    &(struct leaving){.kind = WORD_PAGE,
 		.lane = lane,
@@ -610,6 +626,13 @@ static bool is_posted(const struct rendering *r)
 	return true;
 }
 
+static bool is_in_storm(const struct rendering *r, const struct alert *alert)
+{
+	const char *channel = json_text(r->body, "channel");
+
+	return channel != NULL && storm_has(r->desk, alert, channel);
+}
+
 static bool render_card(struct rendering *r, struct error *err)
 {
 	struct alert *alert;
@@ -619,13 +642,22 @@ static bool render_card(struct rendering *r, struct error *err)
 	if (!id_parse(r->word->subject, 'A', &id))
 		return error_set(err, ERROR_USAGE, "word %" PRId64 " is about no alert", r->word->id);
 	alert = storage_alert(r->desk->storage, id, NULL);
-	/* What is expected disturbs nobody: only a card that stands already is kept right. */
-	if (alert == NULL || (alert->status == ALERT_EXPECTED && !is_posted(r)))
+	/* What is expected disturbs nobody: only a card that stands already is kept right. What shares a storm's has none. */
+	if (alert == NULL || (!is_posted(r) && (alert->status == ALERT_EXPECTED || is_in_storm(r, alert))))
 		r->spoken->is_nothing = true;
 	else if ((ok = begin_card(r, err)))
 		card_put_alert(r->desk, alert, r->word->is_plain, r->spoken->body);
 	alert_free(alert);
 	return ok;
+}
+
+static bool render_storm(struct rendering *r, struct error *err)
+{
+	int64_t id;
+
+	if (!id_parse(r->word->subject, 'S', &id))
+		return error_set(err, ERROR_USAGE, "word %" PRId64 " is about no storm", r->word->id);
+	return begin_card(r, err) && card_put_storm(r->desk, id, r->word->is_plain, r->spoken->body, err);
 }
 
 static bool render_announcement(struct rendering *r, struct error *err)
@@ -816,6 +848,7 @@ static const struct kind {
 	bool (*failed)(struct rendering *r, const struct reply *reply, bool is_final, struct error *err); /* NULL: the log has it */
 } kinds[] = {
     {WORD_CARD, render_card, delivered_card, failed_card},
+    {WORD_STORM, render_storm, delivered_card, failed_card},
     {WORD_ANNOUNCEMENT, render_announcement, delivered_card, failed_card},
     {WORD_THREAD, render_thread, NULL, tell_stuck},
     {WORD_NOTICE, render_reply, NULL, NULL},
@@ -891,6 +924,8 @@ static bool delivered_card(struct rendering *r, const struct reply *reply, struc
 
 	if (channel == NULL || is_known(r, channel, reply->ts))
 		return true;
+	if (id_parse(r->word->subject, 'A', &id) && !storage_posted(r->desk->storage, id, channel, err))
+		return false;
 	if (text_is_empty(reply->ts) || text_is_empty(reply->channel)) {
 		log_error("%s was posted, and Slack did not say where: it cannot be edited", r->word->subject);
 		return true;
@@ -932,7 +967,7 @@ static bool delivered_page(struct rendering *r, const struct reply *reply, struc
 	const char *action = json_text(r->body, "action");
 	const char *status = action != NULL ? page_status_after(action) : NULL;
 	struct alert *alert;
-	int64_t id;
+	int64_t id, round;
 	bool ok;
 
 	(void)reply;
@@ -941,6 +976,10 @@ static bool delivered_page(struct rendering *r, const struct reply *reply, struc
 	alert = storage_alert(r->desk->storage, id, NULL);
 	if (alert == NULL)
 		return true;
+	if (json_int(r->body, "round", &round) && round != alert->flaps) {
+		alert_free(alert); /* it was over, and fires again since: what follows in the lane tells how it stands */
+		return true;
+	}
 	if (page_step(status) > page_step(alert->page_status))
 		replace_text(&alert->page_status, status);
 	alert->version++;
@@ -1114,8 +1153,10 @@ static bool failed_card(struct rendering *r, const struct reply *reply, bool is_
 {
 	static const char *const gone[] = {"message_not_found", "cant_update_message", "edit_window_closed", "is_inactive"};
 	const char *channel = json_text(r->body, "channel");
-	int64_t copy = 0;
+	int64_t copy = 0, id;
 
+	if (is_final && channel != NULL && id_parse(r->word->subject, 'A', &id) && !storage_posted(r->desk->storage, id, channel, err))
+		return false;
 	for (size_t i = 0; channel != NULL && reply->error != NULL && i < sizeof(gone) / sizeof(gone[0]); i++) {
 		if (strcmp(gone[i], reply->error) != 0 || json_true(r->body, "anew"))
 			continue;

@@ -30,6 +30,7 @@ void spoken_fini(struct spoken *spoken);
  * Kinds of words, their lanes, and what is in their bodies:
  *   card          slack:<channel>          {"channel","copy","anew"}  the alert's card there: posted, or edited where it stands
  *   announcement  slack:<channel>          {"channel","anew"}         the same of an announcement's message
+ *   storm         slack:<channel>          {"channel"}                the one card of many alerts: handlers/storms.h
  *   thread        slack:<channel>          {"channel","text","broadcast","buttons"} a line under the card; nothing where there is no card
  *   notice        slack:<fallback channel> {"channel","text"}         what is stuck elsewhere
  *   reply         answer:<channel id>      {"channel","thread_ts","text"} an answer that everybody there sees
@@ -44,6 +45,7 @@ void spoken_fini(struct spoken *spoken);
  */
 #define WORD_CARD "card"
 #define WORD_ANNOUNCEMENT "announcement"
+#define WORD_STORM "storm"
 #define WORD_THREAD "thread"
 #define WORD_NOTICE "notice"
 #define WORD_REPLY "reply"
@@ -84,6 +86,8 @@ bool word_failed(struct desk *desk, const struct word *word, const struct reply 
 
 /* The alert's card wherever it stands, or is to stand: posts it or edits it. */
 bool say_card(struct desk *desk, const struct alert *alert, struct error *err);
+/* The card of storm ID. */
+bool say_storm(struct desk *desk, int64_t id, const char *channel, struct error *err);
 /* The announcement's public message. */
 bool say_announcement(struct desk *desk, const struct announcement *announcement, struct error *err);
 /* TEXT (mrkdwn, already escaped) as a line in SUBJECT's thread in CHANNEL (NULL: where its first message stands, or is to); BROADCAST shows it in the channel too. */

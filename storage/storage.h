@@ -213,6 +213,47 @@ bool storage_each_post(struct storage *storage, const char *subject, bool (*each
 /* The id that Slack gave for a configured channel name; false when it is not known yet. */
 bool storage_channel_id(struct storage *storage, const char *channel, char *out, size_t size);
 
+/* ---- storms: alerts of one rule that share a card --------------------------------------------------------- */
+
+struct storm {
+	int64_t id;
+	char *channel, *rule; /* what its alerts have in common; RULE is the title where there is no rule */
+	int64_t began_at, last_at;
+	int64_t version;
+	char *doing;              /* what is being done with all of them: ack, resolve; NULL: nothing */
+	char *doing_by, *doing_via;
+	int64_t done_to;          /* ids up to here */
+};
+#define STORM_NAMES_MAX 5 /* hosts and actors that are named; keep in step with the LIMIT of storms.c */
+struct storm_facts {
+	int64_t total, states[5]; /* by enum alert_status */
+	enum severity severity;   /* the worst */
+	int64_t first_at, last_at;
+	char *hosts[STORM_NAMES_MAX], *actors[STORM_NAMES_MAX]; /* those that come most often; NULL after the last */
+	int64_t host_count, actor_count;                        /* different ones */
+};
+void storm_fini(struct storm *storm);
+void storm_facts_fini(struct storm_facts *facts);
+/* ALERT's card is still to be posted in CHANNEL; STORM: it shares that one's (0: none). Once known, nothing changes. */
+bool storage_unposted(struct storage *storage, int64_t alert, const char *channel, const char *rule, int64_t storm, struct error *err);
+/* It was, or never will be. */
+bool storage_posted(struct storage *storage, int64_t alert, const char *channel, struct error *err);
+int64_t storage_storm_of(struct storage *storage, int64_t alert, const char *channel); /* 0: none */
+/* How many of RULE wait for a card of their own in CHANNEL; at most LIMIT are counted. */
+size_t storage_count_unposted(struct storage *storage, const char *channel, const char *rule, size_t limit);
+/* The storm of RULE in CHANNEL that grew since SINCE; 0: none. */
+int64_t storage_running_storm(struct storage *storage, const char *channel, const char *rule, int64_t since);
+/* All of RULE that wait for a card in CHANNEL share one from now on. */
+bool storage_begin_storm(struct storage *storage, const char *channel, const char *rule, int64_t now, int64_t *id, struct error *err);
+bool storage_touch_storm(struct storage *storage, int64_t id, int64_t now, struct error *err); /* it grew at NOW */
+bool storage_storm(struct storage *storage, int64_t id, struct storm *storm); /* false: none */
+bool storage_storm_in_work(struct storage *storage, struct storm *storm);     /* one with DOING; false: none */
+/* Writes last_at, version, doing…, done_to. */
+bool storage_put_storm(struct storage *storage, const struct storm *storm, struct error *err);
+bool storage_storm_facts(struct storage *storage, int64_t id, struct storm_facts *facts, struct error *err);
+/* Its alerts above AFTER, by id. */
+size_t storage_storm_alerts(struct storage *storage, int64_t id, int64_t after, int64_t *alerts, size_t limit);
+
 /* ---- the outbox: words on their way ------------------------------------------------------------------- */
 
 enum word_state { WORD_WAITING, WORD_SENDING, WORD_STUCK, WORD_DEAD };
