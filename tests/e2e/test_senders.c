@@ -20,6 +20,7 @@
 
 static const struct world_options options = {
     .clock = true,
+    .posts_per_second = "1000",
     .sources = "  - {name: prom, format: alertmanager, token: prom-token-0123456789abcdef}\n"
 	       "  - {name: pd, format: pagerduty, token: pd-token-0123456789abcdef0123456}\n"
 	       "  - {name: hook, format: slack-webhook, token: hook-token-0123456789abcdef}\n"
@@ -596,6 +597,60 @@ static void page__of_what_comes_and_goes__follows(void **state)
 	world_until(w, strcmp(text(world_incident(w, "headsup-A2"), "status"), "triggered") == 0);
 }
 
+/* ---- storms ------------------------------------------------------------------------------------------------------ */
+
+/* COUNT alerts of RULE in one request. */
+static void storms(struct world *w, const char *rule, int count)
+{
+	cJSON *list = cJSON_CreateArray();
+	char host[32], *body;
+
+	for (int i = 0; i < count; i++) {
+		cJSON *alert = cJSON_CreateObject();
+
+		snprintf(host, sizeof(host), "web-%d", i);
+		json_put(alert, "title", "port scanned");
+		json_put(alert, "rule", rule);
+		json_put(alert, "host", host);
+		cJSON_AddItemToArray(list, alert);
+	}
+	body = json_write(list);
+	assert_int_equal(world_send(w, NULL, body)->status, 202);
+	free(body);
+	cJSON_Delete(list);
+}
+
+static void storm__of_one_rule__is_one_card_and_holds_up_nobody(void **state)
+{
+	struct world *w = *state;
+	cJSON *card;
+
+	storms(w, "port-scan", 500);
+	world_send_one(w, NULL, "{\"title\":\"something else\",\"rule\":\"other\"}");
+	world_until(w, world_find(w, ALERTS, "500 alerts of port-scan") != NULL);
+	world_until(w, world_find(w, ALERTS, "something else") != NULL);
+	assert_int_equal(world_count(w, ALERTS, "port scanned"), 0);
+	storms(w, "port-scan", 20); /* the same hosts again: repeats of the same alerts */
+	for (int i = 0; i < 5; i++) {
+		char body[128];
+
+		snprintf(body, sizeof(body), "{\"title\":\"port scanned\",\"rule\":\"port-scan\",\"host\":\"db-%d\"}", i);
+		world_send_one(w, NULL, body);
+	}
+	world_until(w, world_find(w, ALERTS, "505 alerts of port-scan") != NULL);
+	card = world_find(w, ALERTS, "alerts of port-scan");
+	assert_true(world_has_button(card, "Ack all"));
+	world_press(w, "alice", ALERTS, world_ts(card), "Ack all", NULL);
+	world_until(w, strcmp(world_status(w, "A500"), "acked") == 0);
+	assert_string_equal(world_status(w, "A1"), "acked");
+	assert_string_equal(world_status(w, "A501"), "open");
+	world_until(w, strstr(world_words(w, world_find(w, ALERTS, "alerts of port-scan")), "505 acked") != NULL);
+	world_press(w, "alice", ALERTS, world_ts(card), "Resolve all", NULL);
+	world_until(w, strcmp(world_status(w, "A500"), "resolved") == 0);
+	world_until(w, !world_has_button(world_find(w, ALERTS, "alerts of port-scan"), "Resolve all"));
+	assert_int_equal(world_count(w, ALERTS, "alerts of port-scan"), 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, world_teardown)
@@ -618,6 +673,7 @@ int main(void)
 	    TEST(alert__that_comes_and_goes__is_one_card_with_a_count),
 	    TEST(alert__that_a_person_resolved__does_not_come_and_go),
 	    TEST(page__of_what_comes_and_goes__follows),
+	    TEST(storm__of_one_rule__is_one_card_and_holds_up_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
