@@ -206,13 +206,22 @@ static int act_on(struct shell *shell, const char *word, const cJSON *body)
 	return status;
 }
 
+/* assign A1042 @alice: the word at AT is whom, and what follows is the note. */
+static size_t put_person(const struct shell *shell, size_t at, cJSON *body)
+{
+	if (strcmp(shell->name, "assign") != 0 || at >= shell->options.word_count)
+		return at;
+	json_put(body, "to", shell->options.word[at]);
+	return at + 1;
+}
+
 /* Several alerts, then what is to be noted. Each is asked for; the exit status is the first that is not 0. */
 static int act(struct shell *shell)
 {
 	const struct options *options = &shell->options;
 	cJSON *body = cJSON_CreateObject();
 	struct error err = {0};
-	size_t ids = 0;
+	size_t ids = 0, first;
 	int64_t id;
 	int status = STATUS_DONE;
 
@@ -223,10 +232,13 @@ static int act(struct shell *shell)
 	else if (strcmp(shell->name, "note") == 0 && ids == options->word_count &&
 		 !options_has(options, OPTION_BECAUSE))
 		error_set(&err, ERROR_USAGE, "say what to note; try note A1042 looking into it");
-	else
-		put_note(shell, ids, body, &err);
-	if (options_has(options, OPTION_TO))
+	first = put_person(shell, ids, body);
+	if (err.kind == ERROR_NONE)
+		put_note(shell, first, body, &err);
+	if (options_has(options, OPTION_TO)) {
+		cJSON_DeleteItemFromObjectCaseSensitive(body, "to");
 		json_put(body, "to", options->value[OPTION_TO]);
+	}
 	if (err.kind != ERROR_NONE)
 		status = shell_complain(shell, &err);
 	for (size_t i = 0; err.kind == ERROR_NONE && i < ids; i++) {

@@ -801,6 +801,7 @@ struct courier *courier_new(
 {
 	struct courier *courier = xcalloc(1, sizeof(*courier));
 
+	courier->slack_said_at = TIME_NONE;
 	courier->loop = loop;
 	courier->web = web;
 	courier->config = config;
@@ -865,6 +866,16 @@ void courier_reload(struct courier *courier, const struct config *config)
 	}
 	if (!begin_anew(courier, false, &err))
 		log_warn("words that wait for a person are not tried again why=%s", err.text);
+}
+
+bool courier_slack_is_away(const struct courier *courier)
+{
+	return courier->token_problem[0] != '\0' || courier->peer_failures[PEER_SLACK] >= COURIER_AWAY_FAILURES;
+}
+
+int64_t courier_slack_said_at(const struct courier *courier)
+{
+	return courier->slack_said_at;
 }
 
 struct sentences {

@@ -18,6 +18,10 @@ struct courier *courier_new(
     struct loop *loop, struct web *web, const struct config *config, struct error *err);
 void courier_free(struct courier *courier);
 void courier_reload(struct courier *courier, const struct config *config);
+/* Does nothing get through to Slack: calls fail in a row by network or 5xx, or our token is refused? */
+bool courier_slack_is_away(const struct courier *courier);
+/* When something last got through to it, in seconds since 1970; TIME_NONE: nothing did since the start. */
+int64_t courier_slack_said_at(const struct courier *courier);
 /* Lanes that wait for a person, as sentences, for /readyz. */
 void courier_degraded(const struct courier *courier, cJSON *list);
 void courier_metrics(const struct courier *courier, struct buf *out);

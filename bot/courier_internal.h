@@ -12,6 +12,7 @@
 #define COURIER_NEEDS_MAX \
 	64 /* words of a lane whose limits are remembered, so that they are not rendered in vain */
 #define COURIER_NEVER UINT64_MAX
+#define COURIER_AWAY_FAILURES 3 /* in a row: the peer as a whole is away */
 
 /* Which buckets a word that had to wait wants a token of. */
 struct need {
@@ -75,6 +76,7 @@ struct courier {
 	char token_problem[512];     /* "": it does not */
 	int peer_failures[3];        /* by enum word_peer, in a row */
 	uint64_t peer_said_at[3];    /* ms; when something last got through */
+	int64_t slack_said_at;       /* the same of Slack by the wall clock, s */
 	struct {
 		uint64_t sent[3], again, limited, plainer, stuck, dead, expired, looks, found;
 	} counts;

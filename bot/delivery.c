@@ -20,8 +20,7 @@
 #define TOKEN_PAUSE_MS 30000
 #define DEADLINE_MIN_MS 2000 /* what has a deadline is given at least this long to be answered */
 #define LOOK_TRIES_MAX 5     /* looks that failed, until it is said again without */
-#define AWAY_FAILURES 3      /* in a row, and */
-#define AWAY_MS 5000         /* nothing said for this long: the peer as a whole was away */
+#define AWAY_MS 5000         /* nothing said for this long, COURIER_AWAY_FAILURES in a row: it was away */
 #define SETTLINGS_MAX 3      /* refusals by handlers, until the word is put away without them */
 
 /* ---- its life -------------------------------------------------------------------------------- */
@@ -351,7 +350,7 @@ bool word_expire(struct courier *courier, const struct word *word, struct error 
 /* Nothing got through to PEER for a while, as opposed to one channel of it that hangs. */
 static bool was_away(const struct courier *courier, enum word_peer peer)
 {
-	return courier->peer_failures[peer] >= AWAY_FAILURES &&
+	return courier->peer_failures[peer] >= COURIER_AWAY_FAILURES &&
 	       uv_now(courier->loop->uv) - courier->peer_said_at[peer] >= AWAY_MS;
 }
 
@@ -373,6 +372,8 @@ static bool settle_said(struct delivery *delivery, struct error *err)
 		return false;
 	courier->peer_failures[peer] = 0;
 	courier->peer_said_at[peer] = uv_now(courier->loop->uv);
+	if (peer == PEER_SLACK)
+		courier->slack_said_at = clock_now();
 	courier->counts.sent[peer]++;
 	return true;
 }

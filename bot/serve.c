@@ -29,8 +29,10 @@
 #include "config/base/log.h"
 #include "config/base/memory.h"
 #include "config/base/text.h"
+#include "config/base/when.h"
 #include "config/config.h"
 #include "handlers/desk.h"
+#include "handlers/unseen.h"
 #include "storage/storage.h"
 
 #define TICK_MS 1000
@@ -169,6 +171,13 @@ static void answer_readyz(struct bot *bot, struct api_answer *answer)
 		free(sentence);
 	}
 	courier_degraded(bot->courier, degraded);
+	if (unseen_unpaged(bot->desk) > 0) {
+		char *sentence = xasprintf("slack is out of reach, and no PagerDuty key pages %zu alerts of severity high or critical; set "
+					   "pagerduty.routing_key", unseen_unpaged(bot->desk));
+
+		list_add(degraded, sentence);
+		free(sentence);
+	}
 	cJSON_AddBoolToObject(json, "ready", ready);
 	json_put(json, "slack", slack_status(bot->slack));
 	cJSON_AddItemToObject(json, "degraded", degraded);
@@ -228,8 +237,27 @@ static bool as_event(struct bot *bot, bool (*work)(struct bot *bot, struct error
 	return loop_event_end(&bot->loop, worked, worked ? err : NULL) && worked;
 }
 
+/* Since when Slack has been out of reach: neither does it reach us, nor we it. What got through meanwhile shows that we did. */
+static void note_reach(struct bot *bot)
+{
+	const int64_t away_s = slack_away_s(bot->slack), said_at = courier_slack_said_at(bot->courier);
+	int64_t *since = &bot->desk->slack_away_since;
+
+	if (away_s <= 0 && !courier_slack_is_away(bot->courier)) {
+		*since = TIME_NONE;
+		return;
+	}
+	if (*since == TIME_NONE)
+		*since = bot->desk->now - away_s;
+	if (said_at != TIME_NONE && said_at > *since)
+		*since = said_at;
+	if (*since > bot->desk->now) /* the clock was set back */
+		*since = bot->desk->now;
+}
+
 static bool tick(struct bot *bot, struct error *err)
 {
+	note_reach(bot);
 	return desk_tick(bot->desk, err);
 }
 

@@ -59,6 +59,7 @@ struct alert {
 	int64_t version;        /* grows with each change of what the card shows */
 	int64_t ends_at;        /* over by then, unless its source reports it again; TIME_NONE: it is not over by itself */
 	int64_t flaps;          /* how often it fired again soon after its source had resolved it */
+	bool reminded;          /* it was told again because nobody had acked it, once */
 };
 
 enum field_kind { FIELD_TEXT, FIELD_HOST, FIELD_IP, FIELD_SEVERITY, FIELD_STATUS, FIELD_TIME, FIELD_NUMBER };

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "config/base/json.h"
 #include "config/base/log.h"
@@ -18,6 +19,7 @@
 
 #define NOTE_MAX 2000          /* UTF-16 units of a note that are shown in Slack */
 #define NOTE_BYTES_MAX 8192    /* bytes of a note that are kept */
+#define WHO_MAX 200            /* bytes of whom an alert is assigned to */
 #define MARK_MAX 600           /* bytes of the sentence that says why an alert stands out */
 #define FLAP_WINDOW_S 600      /* what its source resolves and fires again so soon, comes and goes … */
 #define FLAP_FIRINGS 3         /* … from so many firings within that time on: one alert then, not a series */
@@ -90,6 +92,32 @@ void alert_route(const struct desk *desk, struct alert *alert)
 	if (key != NULL)
 		key_fingerprint(key, name);
 	replace_text(&alert->page_key, key != NULL ? name : NULL);
+}
+
+void alert_route_anyway(const struct desk *desk, struct alert *alert, bool is_default)
+{
+	const struct config *config = desk->config;
+	const char *key = NULL;
+	char name[13];
+
+	if (alert->page_key != NULL)
+		return;
+	for (size_t i = 0; key == NULL && i < config->route_count; i++) {
+		const struct route_config *route = &config->routes[i];
+
+		if (!matches_hold(&route->matches, alert))
+			continue;
+		if (route->pages)
+			key = route->routing_key != NULL ? route->routing_key : config->pagerduty.routing_key;
+		if (!route->goes_on)
+			break;
+	}
+	if (key == NULL && is_default)
+		key = config->pagerduty.routing_key;
+	if (key == NULL)
+		return;
+	key_fingerprint(key, name);
+	replace_text(&alert->page_key, name);
 }
 
 bool alert_pages(const struct desk *desk, const struct alert *alert)
@@ -687,6 +715,150 @@ static bool act_note(struct desk *desk, const struct actor *actor, struct alert 
 	       say_change(desk, alert, actor, "Note", note, false, err);
 }
 
+/* Its events can acknowledge and resolve; what they did they cannot take back. */
+static bool say_page_keeps(struct desk *desk, const struct alert *alert, struct error *err)
+{
+	char subject[24];
+
+	if (alert->page_status == NULL)
+		return true;
+	subject_of(alert, subject);
+	return say_in_thread(desk, subject, alert->channel,
+	    "PagerDuty still shows it as acknowledged: its events cannot take that back", false, err);
+}
+
+static bool act_unack(struct desk *desk, const struct actor *actor, struct alert *alert, const char *note, const char *to, struct error *err)
+{
+	(void)to;
+	if (alert->status != ALERT_ACKED)
+		return no_longer(desk, alert, err);
+	alert->status = ALERT_OPEN;
+	replace_text(&alert->assignee, NULL);
+	changed(desk, alert, actor);
+	return tell(desk, alert, actor, "unacked", note, err) && audit(desk, alert, actor, "unacked", note, err) &&
+	       storage_put_alert(desk->storage, alert, err) && say_card(desk, alert, err) &&
+	       say_change(desk, alert, actor, "Un-acked", note, false, err) && say_page_keeps(desk, alert, err);
+}
+
+/* One of a key is unresolved at the most, and it is the newest: what came after ALERT is in its way. */
+static bool is_newest(struct desk *desk, const struct alert *alert, struct error *err)
+{
+	struct alert *newest = storage_alert_by_key(desk->storage, alert->dedup_key, false);
+	bool ok = newest == NULL || newest->id <= alert->id;
+
+	if (!ok && is_over(newest))
+		error_set(err, ERROR_CONFLICT, "A%" PRId64 " came after A%" PRId64 " and is the same again; try: reopen A%" PRId64,
+		    newest->id, alert->id, newest->id);
+	else if (!ok)
+		error_set(err, ERROR_CONFLICT, "A%" PRId64 " came after A%" PRId64 ", is the same again and is %s; try: show A%" PRId64,
+		    newest->id, alert->id, alert_status_name(newest->status), newest->id);
+	alert_free(newest);
+	return ok;
+}
+
+static bool act_reopen(struct desk *desk, const struct actor *actor, struct alert *alert, const char *note, const char *to, struct error *err)
+{
+	const bool was_paged = alert->page_status != NULL;
+	bool pages;
+
+	(void)to;
+	if (!is_over(alert))
+		return no_longer(desk, alert, err);
+	if (!is_newest(desk, alert, err))
+		return false;
+	alert->status = ALERT_OPEN;
+	alert->announcement = 0;
+	replace_text(&alert->assignee, NULL);
+	/* Its source stopped reporting it, and somebody knows better: that is no end any more. */
+	if (alert->ends_at != TIME_NONE && alert->ends_at <= desk->now)
+		alert->ends_at = TIME_NONE;
+	changed(desk, alert, actor);
+	alert_route(desk, alert);
+	/* What PagerDuty resolved stays so: it gets a new incident. */
+	pages = alert->page_key != NULL;
+	if (pages)
+		replace_text(&alert->page_status, "waiting");
+	return tell(desk, alert, actor, "reopened", note, err) && audit(desk, alert, actor, "reopened", note, err) &&
+	       (!pages || say_page(desk, alert, was_paged ? "reopen" : "trigger", err)) &&
+	       storage_put_alert(desk->storage, alert, err) && say_card(desk, alert, err) &&
+	       say_change(desk, alert, actor, "Reopened", note, false, err);
+}
+
+/* Whom TO names: <@U0BOB>, @bob, a login, an e-mail; NULL: the actor. The caller frees; NULL with an error. */
+static char *assignee_of(const struct desk *desk, const struct actor *actor, const struct alert *alert, const char *to, struct error *err)
+{
+	const bool is_me = text_is_empty(to) || strcasecmp(to, "me") == 0;
+	const size_t skip = is_me ? 0 : strspn(to, "<@");
+	const struct person_config *person;
+	char *name, *id = NULL;
+
+	if (is_me && actor->is_token) {
+		error_set(err, ERROR_USAGE, "a token is nobody who could have A%" PRId64 "; try: assign A%" PRId64 " @alice", alert->id, alert->id);
+		return NULL;
+	}
+	if (is_me)
+		return xstrdup(actor->who);
+	if (strlen(to) > WHO_MAX) {
+		error_set(err, ERROR_TOO_LONG, "nobody's name has more than %d bytes", WHO_MAX);
+		return NULL;
+	}
+	name = xstrndup(to + skip, strcspn(to + skip, ">|"));
+	person = config_person(desk->config, name);
+	if (slack_is_user(name))
+		id = xstrdup(name);
+	else if (person != NULL && !text_is_empty(person->slack))
+		id = xstrdup(person->slack);
+	else if (person != NULL && !text_is_empty(person->email))
+		id = xstrdup(person->email);
+	else
+		error_set(err, ERROR_USAGE, "nobody is known here as \"%.*s\"; try: assign A%" PRId64 " @alice",
+		    (int)utf16_prefix(name, strlen(name), 60), name, alert->id);
+	free(name);
+	return id;
+}
+
+static bool say_assigned(struct desk *desk, const struct alert *alert, const struct actor *actor, const char *note, struct error *err)
+{
+	struct buf did;
+	bool ok;
+
+	buf_init(&did, 512);
+	buf_puts(&did, "Assigned to ");
+	buf_put_person(&did, desk->config, alert->assignee);
+	ok = say_change(desk, alert, actor, buf_text(&did), note, false, err);
+	buf_fini(&did);
+	return ok;
+}
+
+static bool act_assign(struct desk *desk, const struct actor *actor, struct alert *alert, const char *note, const char *to, struct error *err)
+{
+	char *who, *name, *told;
+	bool ok;
+
+	if (alert->status != ALERT_OPEN && alert->status != ALERT_ACKED)
+		return no_longer(desk, alert, err);
+	who = assignee_of(desk, actor, alert, to, err);
+	if (who == NULL)
+		return false;
+	name = person_name(desk, who);
+	if (text_equal(alert->assignee, who)) {
+		error_set(err, ERROR_CONFLICT, "%.100s has A%" PRId64 " already", name, alert->id);
+		free(name);
+		free(who);
+		return false;
+	}
+	told = note != NULL ? xasprintf("%s: %s", name, note) : xstrdup(name);
+	replace_text(&alert->assignee, who);
+	alert->version++;
+	ok = tell(desk, alert, actor, "assigned", told, err) && audit(desk, alert, actor, "assigned", told, err) &&
+	     storage_put_alert(desk->storage, alert, err) && say_card(desk, alert, err) &&
+	     say_assigned(desk, alert, actor, note, err);
+	free(told);
+	free(name);
+	free(who);
+	return ok;
+}
+
 bool alert_close_claimed(struct desk *desk, const struct actor *actor, struct alert *alert, int64_t announcement,
     const char *approved_by, struct error *err)
 {
@@ -717,6 +889,9 @@ static const struct verb {
     {"resolve", act_resolve},
     {"escalate", act_escalate},
     {"note", act_note},
+    {"unack", act_unack},
+    {"reopen", act_reopen},
+    {"assign", act_assign},
 };
 
 static const struct verb *verb_find(const char *name)

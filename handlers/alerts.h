@@ -38,6 +38,11 @@ void alert_state_sentence(const struct desk *desk, const struct alert *alert, st
 void alert_imagine(const struct matches *matches, struct alert *alert);
 /* Which routes take it; fills alert->route, channel, page_key. */
 void alert_route(const struct desk *desk, struct alert *alert);
+/*
+ * The same, where it is to be paged though its route would not at its severity: page_key is that of the first of its routes that has one, else
+ * with IS_DEFAULT the configuration's own; NULL: there is none.
+ */
+void alert_route_anyway(const struct desk *desk, struct alert *alert, bool is_default);
 /* Does a page leave for it by its route, at its severity? */
 bool alert_pages(const struct desk *desk, const struct alert *alert);
 

@@ -406,36 +406,35 @@ static void put_claim(struct buf *line, const struct desk *desk, const struct al
 	claim_fini(&claim);
 }
 
-static void put_status(struct buf *line, const struct desk *desk, const struct alert *alert)
+static void put_status(struct buf *line, const struct desk *desk, const struct alert *alert, const char *mention)
 {
-	const char *mention = alert_mention(desk, alert);
-
 	buf_printf(line, "%s ", states[alert->status].emoji);
 	if (alert->changed_by != NULL)
 		put_change(line, desk, alert);
 	else if (alert->status == ALERT_OPEN)
-		buf_puts(line, "Open: nobody has it yet");
+		buf_puts(line, alert->assignee != NULL ? "Open" : "Open: nobody has it yet");
 	else
 		buf_puts(line, states[alert->status].word);
 	if (alert->announcement > 0)
 		buf_printf(line, " · under H%" PRId64, alert->announcement);
-	if (alert->assignee != NULL && !text_equal(alert->assignee, alert->changed_by)) {
+	if (alert->assignee != NULL && (alert->status != ALERT_ACKED || !text_equal(alert->assignee, alert->changed_by))) {
 		buf_puts(line, " · has it: ");
 		buf_put_person(line, desk->config, alert->assignee);
 	}
 	put_claim(line, desk, alert);
+	/* Whoever was called when it came is not called again by each change of it. */
 	if (mention != NULL) {
 		buf_puts(line, " · ");
 		put_mention(line, mention);
 	}
 }
 
-static void add_status(cJSON *blocks, const struct desk *desk, const struct alert *alert)
+static void add_status(cJSON *blocks, const struct desk *desk, const struct alert *alert, const char *mention)
 {
 	struct buf line;
 
 	buf_init(&line, TEXT_OBJECT_MAX);
-	put_status(&line, desk, alert);
+	put_status(&line, desk, alert, mention);
 	blocks_add_section(blocks, "status", buf_text(&line));
 	buf_fini(&line);
 }
@@ -456,7 +455,7 @@ static void add_actions(cJSON *blocks, const struct alert *alert)
 {
 	cJSON *elements = cJSON_AddArrayToObject(blocks_add(blocks, "actions", "actions"), "elements");
 	bool is_live = alert->status == ALERT_OPEN || alert->status == ALERT_ACKED;
-	cJSON *more = cJSON_CreateObject();
+	cJSON *more = cJSON_CreateObject(), *options;
 	char value[64];
 
 	snprintf(value, sizeof(value), "A%" PRId64 ":%" PRId64, alert->id, alert->version);
@@ -470,13 +469,21 @@ static void add_actions(cJSON *blocks, const struct alert *alert)
 		blocks_add_button(elements, ACTION_ESCALATE, "Escalate", value, "danger");
 	cJSON_AddStringToObject(more, "type", "overflow");
 	cJSON_AddStringToObject(more, "action_id", ACTION_MORE);
-	add_option(cJSON_AddArrayToObject(more, "options"), "Why?", value, "why");
+	options = cJSON_AddArrayToObject(more, "options");
+	if (is_live)
+		add_option(options, "Assign to me", value, "assign");
+	if (alert->status == ALERT_ACKED)
+		add_option(options, "Un-ack", value, "unack");
+	if (alert->status == ALERT_RESOLVED || alert->status == ALERT_CLAIMED)
+		add_option(options, "Reopen", value, "reopen");
+	add_option(options, "Why?", value, "why");
 	cJSON_AddItemToArray(elements, more);
 }
 
 void card_put_alert(const struct desk *desk, const struct alert *alert, bool is_plain, cJSON *body)
 {
-	const char *mention = alert_mention(desk, alert);
+	const bool is_edit = json_get(body, "ts") != NULL;
+	const char *mention = is_edit ? NULL : alert_mention(desk, alert);
 	cJSON *blocks;
 	struct buf text;
 
@@ -484,7 +491,7 @@ void card_put_alert(const struct desk *desk, const struct alert *alert, bool is_
 	put_title(alert, true, is_plain ? 100 : FALLBACK_UNITS, &text, buf_put_escaped);
 	if (is_plain) {
 		buf_printf(&text, "\nA%" PRId64 " · ", alert->id);
-		put_status(&text, desk, alert);
+		put_status(&text, desk, alert, mention);
 	} else if (mention != NULL) {
 		buf_puts(&text, " · ");
 		put_mention(&text, mention);
@@ -497,7 +504,7 @@ void card_put_alert(const struct desk *desk, const struct alert *alert, bool is_
 		add_headline(blocks, "title", buf_text(&text));
 		add_alert_fields(blocks, alert);
 		add_why(blocks, desk, alert);
-		add_status(blocks, desk, alert);
+		add_status(blocks, desk, alert, mention);
 		add_actions(blocks, alert);
 	}
 	buf_fini(&text);

@@ -31,7 +31,7 @@
 
 /*
  * Puts "text" and "blocks" of the alert's message into BODY; with IS_PLAIN only a short "text". BODY is to be sent with
- * "mrkdwn": false where the method takes it, and "parse": "none".
+ * "mrkdwn": false where the method takes it, and "parse": "none". A BODY with a "ts" edits a message: it calls nobody by the route's mention.
  */
 void card_put_alert(const struct desk *desk, const struct alert *alert, bool is_plain, cJSON *body);
 /* The same of the announcement's message. */

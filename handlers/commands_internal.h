@@ -8,6 +8,7 @@
 #define COMMAND_ROWS_MAX 20  /* lines of a list */
 #define COMMAND_SCAN_MAX 500 /* rows that one list looks at */
 
+extern const struct command assign_command, reopen_command, unack_command;
 extern const struct command approve_command, audit_command, deny_command, edit_command, recap_command,
     stats_command;
 extern const struct command alerts_command, ack_command, cancel_command, end_command,
@@ -54,7 +55,7 @@ const char *command_zone(const struct asked *asked); /* never NULL: UTC when it 
 bool command_act(struct desk *desk, const struct asked *asked, const struct alert_ids *ids,
     const char *verb, const char *done, const char *note, const char *to, struct buf *answer,
     struct error *err);
-/* ack and resolve: ids, `mine` (open ones of the asker; with TAKE_ACKED acked ones too), and what is said about it. */
+/* ack, resolve and their like: ids, `mine` (open ones of the asker; with TAKE_ACKED acked ones too), and what is said about it. */
 bool command_act_on(struct desk *desk, const struct asked *asked, struct words *words,
     const struct command *command, const char *done, bool take_acked, struct buf *answer,
     struct error *err);

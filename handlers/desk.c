@@ -14,6 +14,7 @@
 #include "handlers/slack_text.h"
 #include "handlers/sns.h"
 #include "handlers/storms.h"
+#include "handlers/unseen.h"
 
 struct desk *desk_new(const struct config *config, struct storage *storage, int64_t now, struct error *err)
 {
@@ -24,6 +25,7 @@ struct desk *desk_new(const struct config *config, struct storage *storage, int6
 	desk->now = now;
 	desk->losses = storage_losses(storage);
 	desk->people_due_at = TIME_NONE;
+	desk->slack_away_since = TIME_NONE;
 	desk->has_retelling = true;
 	desk->has_storm_work = true;
 	desk->credentials = credentials_new(config);
@@ -100,7 +102,8 @@ void desk_undone(struct desk *desk)
 
 bool desk_tick(struct desk *desk, struct error *err)
 {
-	return alerts_tick(desk, err) && storms_tick(desk, err) && announcements_tick(desk, err) && announcements_retell(desk, err) && people_tick(desk, err);
+	return alerts_tick(desk, err) && storms_tick(desk, err) && announcements_tick(desk, err) &&
+	       announcements_retell(desk, err) && unseen_tick(desk, err) && people_tick(desk, err);
 }
 
 bool desk_audit(struct desk *desk, const struct actor *actor, const char *what, const char *subject, const char *detail,

@@ -39,6 +39,12 @@ struct desk {
 	int64_t now;     /* seconds since 1970 */
 	int64_t people_due_at;   /* when Slack is asked next who people are: handlers/people.h */
 	bool has_storm_work;     /* something may be being done with all alerts of a storm */
+	int64_t slack_away_since; /* TIME_NONE: it is in reach; set by who carries words, before desk_tick() */
+	/* While it is not: handlers/unseen.h. */
+	struct {
+		int64_t after, told; /* alerts that were looked at, and logged */
+		size_t unpaged, unpaged_before;
+	} unseen;
 	bool has_retelling;      /* an announcement that is over may have alerts to tell anew */
 	char wanted_profile[64]; /* whose profile ERROR_WAIT is about; "": the asker's */
 	/* Counters for /metrics since the start; kept here because handlers know what they mean. */

@@ -116,7 +116,7 @@ static bool fire(struct desk *desk, const struct actor *actor, struct alert *ale
 	if (pages)
 		replace_text(&alert->page_status, "waiting");
 	return storage_add_event(desk->storage, alert->id, &event, err) &&
-	       (!pages || say_page(desk, alert, "trigger", err)) &&
+	       (!pages || say_page(desk, alert, was_claimed ? "reopen" : "trigger", err)) &&
 	       storage_put_alert(desk->storage, alert, err) && say_card(desk, alert, err);
 }
 

@@ -17,6 +17,8 @@
 #define DETAIL_UNITS 1024
 #define DESCRIPTION_UNITS 8000
 #define URL_MAX 2000
+#define UNSEEN_UNITS 3000      /* of a card's text: fits beside WORD_PAGE_MAX */
+#define UNSEEN_BYTES_MAX 65536
 #define KEY_MAX 255          /* of dedup_key */
 
 /* PagerDuty knows four severities and takes no other word. */
@@ -214,4 +216,80 @@ cJSON *page_event(const struct desk *desk, const struct alert *alert, const char
 		fit(event);
 	}
 	return event;
+}
+
+/* ---- in the place of Slack ---------------------------------------------------------------------------------- */
+
+/* A time as "<!date^…|2026-03-02 18:45 UTC>" is what it falls back to. */
+static void put_undated(struct buf *out, const char *mrkdwn)
+{
+	const char *at = mrkdwn, *date;
+
+	while ((date = strstr(at, "<!date^")) != NULL) {
+		const char *bar = strchr(date, '|'), *end = strchr(date, '>');
+
+		if (bar == NULL || end == NULL || bar > end)
+			break;
+		buf_put(out, at, (size_t)(date - at));
+		buf_put(out, bar + 1, (size_t)(end - bar - 1));
+		at = end + 1;
+	}
+	buf_puts(out, at);
+}
+
+static void put_text_of(struct buf *out, const cJSON *object)
+{
+	const char *text = json_text(object, "text");
+
+	struct buf undated;
+	char *plain;
+
+	if (text_is_empty(text))
+		return;
+	if (out->len > 0)
+		buf_puts(out, " | ");
+	if (strcmp(json_text(object, "type"), "plain_text") == 0) {
+		buf_puts(out, text);
+		return;
+	}
+	buf_init(&undated, UNSEEN_BYTES_MAX);
+	put_undated(&undated, text);
+	plain = slack_plain(buf_text(&undated), UNSEEN_BYTES_MAX);
+	buf_puts(out, plain);
+	free(plain);
+	buf_fini(&undated);
+}
+
+/* The texts of a card's blocks; its buttons say nothing of the alert. */
+static void put_blocks(struct buf *out, const cJSON *blocks)
+{
+	const cJSON *block, *one;
+
+	cJSON_ArrayForEach(block, blocks) {
+		if (json_get(block, "text") != NULL)
+			put_text_of(out, json_get(block, "text"));
+		cJSON_ArrayForEach(one, json_get(block, "fields"))
+			put_text_of(out, one);
+		if (strcmp(json_text(block, "type"), "context") != 0)
+			continue;
+		cJSON_ArrayForEach(one, json_get(block, "elements"))
+			put_text_of(out, one);
+	}
+}
+
+void page_put_unseen(const struct desk *desk, const struct alert *alert, cJSON *event)
+{
+	cJSON *all = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(event, "payload"), "custom_details");
+	cJSON *card = cJSON_CreateObject();
+	struct buf text;
+
+	if (all != NULL) {
+		card_put_alert(desk, alert, false, card);
+		buf_init(&text, UNSEEN_BYTES_MAX);
+		put_blocks(&text, json_get(card, "blocks"));
+		cJSON_AddStringToObject(all, "why_paged", "Slack is out of reach");
+		put_plain(all, "slack", buf_text(&text), UNSEEN_UNITS);
+		buf_fini(&text);
+	}
+	cJSON_Delete(card);
 }

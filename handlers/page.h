@@ -13,5 +13,7 @@
  * is a secret. NULL with ERROR_NOT_FOUND when the configuration has that key no more. The caller frees.
  */
 cJSON *page_event(const struct desk *desk, const struct alert *alert, const char *action, struct error *err);
+/* What Slack should have shown of ALERT, as text, goes into the details of EVENT, a trigger. */
+void page_put_unseen(const struct desk *desk, const struct alert *alert, cJSON *event);
 
 #endif

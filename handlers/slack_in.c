@@ -391,8 +391,8 @@ static bool on_alert_press(struct desk *desk, const struct press *press, const c
 	struct alert *alert = NULL;
 	bool ok = alert_act(desk, &press->actor, press->id, verb, NULL, NULL, &alert, &why);
 
-	if (!ok && why.kind == ERROR_CONFLICT && alert != NULL && alert->status != ALERT_OPEN &&
-	    (strcmp(verb, "escalate") != 0 || alert->status != ALERT_ACKED))
+	/* Its state is in the way, and who made it so; that sentence calls people by their names. */
+	if (!ok && why.kind == ERROR_CONFLICT && alert != NULL && strstr(why.text, "<@") != NULL)
 		ok = say_late(desk, press, alert, err);
 	else if (!ok)
 		ok = say_refusal(desk, press, &why, err);
@@ -422,10 +422,15 @@ static bool press_more(struct desk *desk, const struct press *press, struct erro
 	    .thread_ts = press->thread_ts,
 	    .alert = press->id,
 	    .response_url = press->response_url};
+	static const char *const verbs[] = {"assign", "unack", "reopen"};
 	struct buf said;
 	char text[32];
 	bool ok;
 
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (strcmp(press->what, verbs[i]) == 0)
+			return on_alert_press(desk, press, verbs[i], err);
+	}
 	if (strcmp(press->what, "why") != 0)
 		return true; /* of a card that a later version drew */
 	snprintf(text, sizeof(text), "why A%" PRId64, press->id);

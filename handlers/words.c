@@ -406,19 +406,25 @@ bool say_reply(struct desk *desk, const char *channel, const char *thread_ts, co
 
 bool say_page(struct desk *desk, const struct alert *alert, const char *action, struct error *err)
 {
-	char subject[24], coalesce[64];
+	char subject[24], coalesce[80];
+	bool ok, is_anew, is_unseen;
 	char *lane;
 	cJSON *body;
-	bool ok;
 
 	if (text_is_empty(alert->page_key))
 		return true;
 	lane = xasprintf("pagerduty:%s", alert->page_key);
 	snprintf(subject, sizeof(subject), "A%" PRId64, alert->id);
-	/* What comes and goes is triggered anew after its resolve, which may be waiting too. */
-	snprintf(coalesce, sizeof(coalesce), "page:%s:%s:%" PRId64, action, subject, alert->flaps);
+	/* What comes and goes, or is opened again, is triggered anew after its resolve, which may be waiting too. */
+	snprintf(coalesce, sizeof(coalesce), "page:%s:%s:%" PRId64, action, subject, alert->version);
+	is_anew = strcmp(action, "reopen") == 0;
+	is_unseen = strcmp(action, "unseen") == 0;
 	body = cJSON_CreateObject();
-	json_put(body, "action", action);
+	json_put(body, "action", is_anew || is_unseen ? "trigger" : action);
+	if (is_anew)
+		cJSON_AddBoolToObject(body, "anew", true);
+	if (is_unseen)
+		cJSON_AddBoolToObject(body, "unseen", true);
 	json_put_int(body, "round", alert->flaps);
 	ok = leave(desk,
 	    &(struct leaving){.kind = WORD_PAGE,
@@ -758,6 +764,8 @@ static bool render_page(struct rendering *r, struct error *err)
 	r->spoken->method = xstrdup("/v2/enqueue");
 	r->spoken->body = page_event(r->desk, alert, action, err);
 	ok = r->spoken->body != NULL;
+	if (ok && json_true(r->body, "unseen"))
+		page_put_unseen(r->desk, alert, r->spoken->body);
 	alert_free(alert);
 	return ok;
 }
@@ -980,12 +988,12 @@ static bool delivered_page(struct rendering *r, const struct reply *reply, struc
 		alert_free(alert); /* it was over, and fires again since: what follows in the lane tells how it stands */
 		return true;
 	}
-	if (page_step(status) > page_step(alert->page_status))
+	if (page_step(status) > page_step(alert->page_status) || json_true(r->body, "anew"))
 		replace_text(&alert->page_status, status);
 	alert->version++;
 	ok = true;
 	if (strcmp(action, "trigger") == 0) {
-		if (alert->paged_at == TIME_NONE)
+		if (alert->paged_at == TIME_NONE || json_true(r->body, "anew"))
 			alert->paged_at = r->desk->now;
 		ok = add_event(r->desk, id, "paged", NULL, err);
 	}

@@ -35,7 +35,7 @@ void spoken_fini(struct spoken *spoken);
  *   notice        slack:<fallback channel> {"channel","text"}         what is stuck elsewhere
  *   reply         answer:<channel id>      {"channel","thread_ts","text"} an answer that everybody there sees
  *   ephemeral     answer:<user>            {"response_url","channel","user","thread_ts","text"} an answer to one person
- *   page          pagerduty:<fingerprint>  {"action"}                 trigger, acknowledge or resolve, for the alert
+ *   page          pagerduty:<fingerprint>  {"action","anew","unseen"} trigger, acknowledge or resolve, for the alert
  *   form          views:<user>             {"user","trigger_id","response_url","thread_ts",…} a modal: handlers/form.h; at once or not at all
  *   view          views:<user>             {"external_id","view"}     a modal that stands, drawn anew
  *   home          home:<user>              {"user","channel","workspace"} the app's home tab: handlers/home.h
@@ -100,7 +100,11 @@ bool say_to_person(struct desk *desk, const char *response_url, const char *chan
     const char *text, struct error *err);
 /* TEXT as a reply in a channel (thread_ts may be NULL) or a direct message. */
 bool say_reply(struct desk *desk, const char *channel, const char *thread_ts, const char *text, struct error *err);
-/* ACTION (trigger acknowledge resolve; each once while it waits) about the alert to PagerDuty, through the key that alert->page_key names. */
+/*
+ * ACTION about the alert to PagerDuty, through the key that alert->page_key names: trigger, acknowledge, resolve (each once while it waits
+ * and the alert stays as it is), reopen (a trigger of what was resolved, which makes a new incident), unseen (a trigger with the text that Slack
+ * should have shown).
+ */
 bool say_page(struct desk *desk, const struct alert *alert, const char *action, struct error *err);
 /* OPENED (taken) has a form opened for USER: form_open() alone makes it. */
 bool say_form(struct desk *desk, const char *user, cJSON *opened, struct error *err);

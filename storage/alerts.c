@@ -20,7 +20,7 @@
 #define CHANGING                                                                               \
 	"severity, status, last_seen, count, announcement, previous, mark, nearest, "          \
 	"nearest_why, route, channel, page_key, page_status, paged_at, assignee, changed_by, " \
-	"changed_via, changed_at, version, ends_at, flaps"
+	"changed_via, changed_at, version, ends_at, flaps, reminded"
 #define COLUMNS "id, " REPORTED ", " CHANGING
 #define FROM_ALERTS "SELECT " COLUMNS " FROM alerts "
 
@@ -130,6 +130,7 @@ static void put_indexed(struct sql *sql, const struct alert *alert)
 	sql_put_text(sql, alert->assignee);
 	sql_put_int(sql, alert->severity);
 	sql_put_time(sql, alert->ends_at);
+	sql_put_int(sql, alert->reminded);
 }
 
 static bool add_row(struct storage *storage, struct alert *alert, struct error *err)
@@ -142,7 +143,7 @@ static bool add_row(struct storage *storage, struct alert *alert, struct error *
 	    "INSERT INTO alerts (" REPORTED
 	    ", last_seen, count, previous, mark, nearest, nearest_why, route, "
 	    "channel, page_key, page_status, paged_at, changed_by, changed_via, changed_at, "
-	    "version, flaps, status, announcement, assignee, severity, ends_at, key_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+	    "version, flaps, status, announcement, assignee, severity, ends_at, reminded, key_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
 	    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	    err);
 	put_reported(&sql, alert, labels);
@@ -216,9 +217,9 @@ bool storage_put_alert(struct storage *storage, const struct alert *alert, struc
 	/* Apart, because SQLite writes every index whose columns are set, changed or not; most
 	 * often these are not. */
 	sql_open(&sql, storage,
-	    "UPDATE alerts SET status = ?1, announcement = ?2, assignee = ?3, severity = ?4, ends_at = ?5 "
-	    "WHERE id = ?6 AND (status <> ?1 OR announcement <> ?2 OR assignee IS NOT ?3 OR "
-	    "severity <> ?4 OR ends_at IS NOT ?5)",
+	    "UPDATE alerts SET status = ?1, announcement = ?2, assignee = ?3, severity = ?4, ends_at = ?5, "
+	    "reminded = ?6 WHERE id = ?7 AND (status <> ?1 OR announcement <> ?2 OR assignee IS NOT ?3 OR "
+	    "severity <> ?4 OR ends_at IS NOT ?5 OR reminded <> ?6)",
 	    err);
 	put_indexed(&sql, alert);
 	sql_put_int(&sql, alert->id);
@@ -272,6 +273,7 @@ static void read_changing(struct sql *sql, struct alert *alert)
 	alert->version = sql_get_int(sql);
 	alert->ends_at = sql_get_time(sql);
 	alert->flaps = sql_get_int(sql);
+	alert->reminded = sql_get_int(sql) != 0;
 }
 
 static struct alert *alert_read(struct sql *sql)
@@ -350,6 +352,45 @@ bool storage_next_lapsed(struct storage *storage, int64_t after, int64_t until, 
 	sql_put_int(&sql, until);
 	*alert = first_alert(&sql);
 	return !sql.failed;
+}
+
+bool storage_next_unreminded(struct storage *storage, int64_t until, struct alert **alert, struct error *err)
+{
+	struct sql sql;
+
+	sql_open(&sql, storage,
+	    FROM_ALERTS "INDEXED BY alerts_unreminded WHERE status = 0 AND severity >= 3 AND reminded = 0 AND "
+			"coalesce(changed_at, received_at) <= ? ORDER BY coalesce(changed_at, received_at) LIMIT 1",
+	    err);
+	sql_put_int(&sql, until);
+	*alert = first_alert(&sql);
+	return !sql.failed;
+}
+
+bool storage_each_unseen(struct storage *storage, int64_t *after, size_t rows, bool (*each)(void *ctx, int64_t id), void *ctx,
+    struct error *err)
+{
+	struct sql sql;
+	size_t count = 0;
+	bool goes_on = true;
+
+	sql_open(&sql, storage,
+	    "SELECT id, page_status IS NULL AND NOT EXISTS (SELECT 1 FROM posts WHERE subject = 'A' || alerts.id) "
+	    "AND NOT EXISTS (SELECT 1 FROM unposted JOIN posts ON subject = 'S' || storm "
+	    "WHERE alert = alerts.id AND storm <> 0) "
+	    "FROM alerts INDEXED BY alerts_urgent WHERE status = 0 AND severity >= 3 AND id > ? ORDER BY id LIMIT ?",
+	    err);
+	sql_put_int(&sql, *after);
+	sql_put_int(&sql, (int64_t)rows);
+	while (goes_on && sql_row(&sql)) {
+		*after = sql_get_int(&sql);
+		count++;
+		if (sql_get_int(&sql) != 0)
+			goes_on = each(ctx, *after);
+	}
+	if (goes_on && count < rows)
+		*after = 0;
+	return sql_close(&sql);
 }
 
 char *storage_alert_body(struct storage *storage, int64_t id)

@@ -58,6 +58,15 @@ char *storage_alert_body(struct storage *storage, int64_t id); /* the original; 
 /* The unresolved alert with the earliest ends_at above AFTER, up to UNTIL; *ALERT is NULL for none, the caller frees. */
 bool storage_next_lapsed(struct storage *storage, int64_t after, int64_t until, struct alert **alert, struct error *err);
 
+/* The open alert of severity high or critical that is so since UNTIL or longer, and was not told again; *ALERT is NULL for none, the caller frees. */
+bool storage_next_unreminded(struct storage *storage, int64_t until, struct alert **alert, struct error *err);
+/*
+ * Looks at ROWS of the open alerts of severity high or critical with ids above *AFTER, and calls EACH for those that were neither posted nor
+ * paged until it says false. *AFTER becomes the last that was looked at; 0: there are no more.
+ */
+bool storage_each_unseen(struct storage *storage, int64_t *after, size_t rows, bool (*each)(void *ctx, int64_t id), void *ctx,
+    struct error *err);
+
 struct alert_query {
 	int status;         /* enum alert_status, -1: any */
 	int64_t since;      /* received_at >= since; TIME_NONE: any */

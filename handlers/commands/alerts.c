@@ -51,7 +51,9 @@ static bool read_filters(
 	const char *word;
 
 	while ((word = words_peek(words)) != NULL) {
-		if (words_take(words, "last")) {
+		if (words_take(words, "mine")) {
+			listing->query.assignee = listing->asked->actor.who;
+		} else if (words_take(words, "last")) {
 			if (!read_last(listing, words, err))
 				return false;
 		} else if (alert_status_parse(word, &status)) {
@@ -59,7 +61,7 @@ static bool read_filters(
 			words_next(words);
 		} else if (!command_is_match(word)) {
 			return error_set(err, ERROR_USAGE,
-			    "alerts takes a status, matches and last 24h; try: %s",
+			    "alerts takes a status, mine, matches and last 24h; try: %s",
 			    alerts_command.example);
 		} else if (*count == MATCH_MAX) {
 			return error_set(err, ERROR_USAGE, "at most %d matches", MATCH_MAX);
@@ -138,7 +140,7 @@ static bool alerts_run(struct desk *desk, const struct asked *asked, struct word
 
 const struct command alerts_command = {
     .name = "alerts",
-    .usage = "alerts [open|acked|resolved|expected] [MATCH…] [last 24h]",
+    .usage = "alerts [open|acked|resolved|expected] [mine] [MATCH…] [last 24h]",
     .help = "lists alerts, newest first",
     .example = "alerts open host=web-* last 24h",
     .needs = ROLE_ANYONE,

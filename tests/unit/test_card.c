@@ -210,6 +210,20 @@ static char *buttons(const cJSON *body)
 	return buf_take(&out);
 }
 
+/* What stands under …, joined. */
+static char *menu(const cJSON *body)
+{
+	const cJSON *element, *option;
+	struct buf out;
+
+	buf_init(&out, 1000);
+	cJSON_ArrayForEach(element, json_get(block_of(body, "actions"), "elements")) {
+		cJSON_ArrayForEach(option, json_get(element, "options"))
+			buf_printf(&out, "%s%s", out.len > 0 ? ", " : "", json_text(json_get(option, "text"), "text"));
+	}
+	return buf_take(&out);
+}
+
 /* ---- an alert ---------------------------------------------------------------------------------------------- */
 
 static void alert__as_it_comes__is_told_in_five_blocks(void **state)
@@ -235,13 +249,13 @@ static void alert__in_each_state__has_only_buttons_that_apply(void **state)
 {
 	static const struct {
 		enum alert_status status;
-		const char *buttons, *word;
+		const char *buttons, *word, *menu;
 	} cases[] = {
-	    {ALERT_OPEN, "Ack Resolve That was me Escalate …", "Open"},
-	    {ALERT_ACKED, "Resolve That was me Escalate …", "Acked by <@U0ALICE> in Slack, 2 min after it fired"},
-	    {ALERT_RESOLVED, "…", "Resolved by <@U0ALICE> in Slack, 2 min after it fired"},
-	    {ALERT_EXPECTED, "…", "Expected"},
-	    {ALERT_CLAIMED, "…", "Claimed (late) by <@U0ALICE> in Slack"},
+	    {ALERT_OPEN, "Ack Resolve That was me Escalate …", "Open", "Assign to me, Why?"},
+	    {ALERT_ACKED, "Resolve That was me Escalate …", "Acked by <@U0ALICE> in Slack, 2 min after it fired", "Assign to me, Un-ack, Why?"},
+	    {ALERT_RESOLVED, "…", "Resolved by <@U0ALICE> in Slack, 2 min after it fired", "Reopen, Why?"},
+	    {ALERT_EXPECTED, "…", "Expected", "Why?"},
+	    {ALERT_CLAIMED, "…", "Claimed (late) by <@U0ALICE> in Slack", "Reopen, Why?"},
 	};
 
 	has_people = true;
@@ -264,6 +278,9 @@ static void alert__in_each_state__has_only_buttons_that_apply(void **state)
 
 			assert_string_equal(labels, cases[i].buttons);
 			assert_has(block_text(body, "status"), cases[i].word);
+			free(labels);
+			labels = menu(body);
+			assert_string_equal(labels, cases[i].menu);
 			assert_string_equal(
 			    json_text(json_at(block_of(body, "actions"), "/elements/0"),
 				cases[i].status == ALERT_OPEN || cases[i].status == ALERT_ACKED ? "value" : "action_id"),
@@ -395,6 +412,14 @@ static void alert__that_may_mention_someone__does_while_it_is_open(void **state)
 		fill(&alert);
 		body = render(world, &alert);
 		assert_has(block_text(body, "status"), cases[i].want);
+		cJSON_Delete(body);
+
+		/* An edit of what stands calls nobody. */
+		body = cJSON_CreateObject();
+		cJSON_AddStringToObject(body, "ts", "1.1");
+		card_put_alert(world->desk, &alert, false, body);
+		assert_null(strstr(block_text(body, "status"), cases[i].want));
+		assert_null(strstr(json_text(body, "text"), cases[i].want));
 		cJSON_Delete(body);
 
 		alert.severity = SEVERITY_MEDIUM;

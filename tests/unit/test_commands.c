@@ -236,7 +236,7 @@ static void nonsense__of_every_kind__gets_one_short_answer(void **state)
 	    {"cancel H17 because", "\"because\" is more than cancel takes; try: `cancel H17`"},
 	    {"list some", "list shows mine, all or ended ones; try `list mine`"},
 	    {"list mine too", "\"too\" is more than list takes; try: `list mine`"},
-	    {"alerts some", "alerts takes a status, matches and last 24h; try: `alerts open "
+	    {"alerts some", "alerts takes a status, mine, matches and last 24h; try: `alerts open "
 			    "host=web-* last 24h`"},
 	    {"alerts last", "for how long? try: `alerts open host=web-* last 24h`"},
 	    {"expect",

@@ -345,6 +345,217 @@ static void act__on_an_unknown_alert__is_not_found(void **state)
 	assert_null(now);
 }
 
+/* ---- taken back, handed on --------------------------------------------------------------------------------- */
+
+#define PAGED "{\"title\":\"root shell\",\"rule\":\"shell\",\"host\":\"web-9\",\"severity\":\"critical\"}"
+
+static enum error_kind acts_to(struct desk_world *w, int64_t id, const char *verb, const char *to, bool is_token, struct alert **now,
+    char *why)
+{
+	const struct actor actor = {.who = is_token ? "ops" : "U0ALICE", .via = is_token ? "api" : "slack", .is_token = is_token};
+	struct error err = {0};
+	bool ok;
+
+	desk_world_begin(w);
+	ok = alert_act(w->desk, &actor, id, verb, NULL, to, now, &err);
+	desk_world_end(w, ok);
+	snprintf(why, sizeof(err.text), "%s", err.text);
+	return ok ? ERROR_NONE : err.kind;
+}
+
+static bool put_thread(void *ctx, const struct word *word)
+{
+	struct word *copy;
+
+	if (strcmp(word->kind, "thread") != 0)
+		return true;
+	copy = storage_word(((struct desk_world *)((void **)ctx)[0])->storage, word->id);
+	buf_puts(((void **)ctx)[1], copy->body);
+	buf_putc(((void **)ctx)[1], '\n');
+	word_free(copy);
+	return true;
+}
+
+/* All that waits for threads, as JSON; the caller frees. */
+static char *threads(struct desk_world *w)
+{
+	struct buf text;
+	void *ctx[] = {w, &text};
+
+	buf_init(&text, 1 << 20);
+	assert_true(storage_each_word(w->storage, WORD_WAITING, 0, 1000, put_thread, ctx, NULL));
+	return buf_take(&text);
+}
+
+static bool is_said(struct desk_world *w, const char *part)
+{
+	char *all = threads(w);
+	bool found = strstr(all, part) != NULL;
+
+	free(all);
+	return found;
+}
+
+static void unack__of_what_was_acked__opens_it_and_says_what_pagerduty_keeps(void **state)
+{
+	struct desk_world *w = *state;
+	struct alert *now;
+
+	alert_free(sends(w, PAGED));
+	assert_int_equal(acts(w, 1, "unack", &now), ERROR_CONFLICT);
+	alert_free(now);
+	acts(w, 1, "ack", &now);
+	alert_free(now);
+	assert_int_equal(acts(w, 1, "unack", &now), ERROR_NONE);
+	assert_int_equal(now->status, ALERT_OPEN);
+	assert_null(now->assignee);
+	alert_free(now);
+	assert_int_equal(events(w, 1, "unacked"), 1);
+	assert_int_equal(words(w, "page", "A1"), 2); /* trigger and acknowledge: it cannot be told */
+	assert_true(is_said(w, "Un-acked by <@U0ALICE>: a note"));
+	assert_true(is_said(w, "PagerDuty still shows it as acknowledged"));
+	/* And once more, so that it can be acked again. */
+	assert_int_equal(acts(w, 1, "ack", &now), ERROR_NONE);
+	alert_free(now);
+	acts(w, 1, "resolve", &now);
+	alert_free(now);
+	assert_int_equal(acts(w, 1, "unack", &now), ERROR_CONFLICT);
+	alert_free(now);
+}
+
+static void unack__of_what_pages_nobody__says_nothing_of_pagerduty(void **state)
+{
+	struct desk_world *w = *state;
+	struct alert *now;
+
+	alert_free(sends(w, WEB_3));
+	acts(w, 1, "ack", &now);
+	alert_free(now);
+	assert_int_equal(acts(w, 1, "unack", &now), ERROR_NONE);
+	alert_free(now);
+	assert_false(is_said(w, "PagerDuty"));
+}
+
+static void reopen__of_what_was_resolved__is_open_and_paged_anew(void **state)
+{
+	struct desk_world *w = *state;
+	struct alert *now;
+
+	alert_free(sends(w, PAGED));
+	assert_int_equal(acts(w, 1, "reopen", &now), ERROR_CONFLICT);
+	alert_free(now);
+	acts(w, 1, "resolve", &now);
+	alert_free(now);
+	assert_int_equal(acts(w, 1, "reopen", &now), ERROR_NONE);
+	assert_int_equal(now->status, ALERT_OPEN);
+	assert_string_equal(now->page_status, "waiting");
+	alert_free(now);
+	assert_int_equal(events(w, 1, "reopened"), 1);
+	/* trigger, resolve, and a trigger that is not taken for the first, which waits still */
+	assert_int_equal(words(w, "page", "A1"), 3);
+	assert_true(is_said(w, "Reopened by <@U0ALICE>: a note"));
+	/* What fires again counts onto it. */
+	now = sends(w, PAGED);
+	assert_int_equal(now->id, 1);
+	assert_int_equal(now->count, 2);
+	alert_free(now);
+}
+
+static void reopen__of_what_fired_again_since__names_the_newer_one(void **state)
+{
+	struct desk_world *w = *state;
+	struct alert *now;
+	char why[sizeof(((struct error *)NULL)->text)];
+
+	alert_free(sends(w, PAGED));
+	acts(w, 1, "resolve", &now);
+	alert_free(now);
+	alert_free(sends(w, PAGED));
+	assert_int_equal(acts_to(w, 1, "reopen", NULL, false, &now, why), ERROR_CONFLICT);
+	assert_string_equal(why, "A2 came after A1, is the same again and is open; try: show A2");
+	assert_int_equal(now->status, ALERT_RESOLVED);
+	alert_free(now);
+	acts(w, 2, "resolve", &now);
+	alert_free(now);
+	/* Two of one key must not be open: the next report would count onto one of them. */
+	assert_int_equal(acts_to(w, 1, "reopen", NULL, false, &now, why), ERROR_CONFLICT);
+	assert_non_null(strstr(why, "try: reopen A2"));
+	alert_free(now);
+	assert_int_equal(acts(w, 2, "reopen", &now), ERROR_NONE);
+	alert_free(now);
+}
+
+/* What its source stopped reporting is not over again at once. */
+static void reopen__of_what_ended_by_itself__stays_open(void **state)
+{
+	struct desk_world *w = *state;
+	struct error err = {0};
+	struct alert *now;
+
+	now = sends(w, PAGED);
+	now->ends_at = NOON + 60;
+	desk_world_begin(w);
+	assert_true(storage_put_alert(w->storage, now, &err));
+	alert_free(now);
+	w->desk->now = NOON + 600;
+	assert_true(alerts_tick(w->desk, &err));
+	desk_world_end(w, true);
+	assert_int_equal(acts(w, 1, "reopen", &now), ERROR_NONE);
+	alert_free(now);
+	desk_world_begin(w);
+	w->desk->now++;
+	assert_true(alerts_tick(w->desk, &err));
+	desk_world_end(w, true);
+	now = storage_alert(w->storage, 1, &err);
+	assert_int_equal(now->status, ALERT_OPEN);
+	alert_free(now);
+}
+
+#define LONG "U0123456789012345678901234567890123456789012345678"
+
+static void assign__to_whom__is_who_has_it(void **state)
+{
+	static const struct {
+		const char *to, *want;
+		bool is_token;
+		enum error_kind kind;
+	} cases[] = {
+	    {NULL, "U0ALICE", false, ERROR_NONE},
+	    {"me", NULL, false, ERROR_CONFLICT},
+	    {"<@U0BOB>", "U0BOB", false, ERROR_NONE},
+	    {"<@U0BOB|bob>", NULL, false, ERROR_CONFLICT},
+	    {"@alice", "U0ALICE", false, ERROR_NONE},
+	    {"bob@example.com", "U0BOB", true, ERROR_NONE},
+	    {"aliced", "U0ALICE", true, ERROR_NONE},
+	    {"U0STRANGER", "U0STRANGER", true, ERROR_NONE},
+	    {NULL, NULL, true, ERROR_USAGE},
+	    {"@nobody-here", NULL, false, ERROR_USAGE},
+	    {"<!channel>", NULL, false, ERROR_USAGE},
+	    {LONG LONG LONG LONG LONG, NULL, false, ERROR_TOO_LONG},
+	};
+	struct desk_world *w = *state;
+	char why[sizeof(((struct error *)NULL)->text)];
+	struct alert *now;
+	size_t done = 0;
+
+	alert_free(sends(w, WEB_3));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (acts_to(w, 1, "assign", cases[i].to, cases[i].is_token, &now, why) != cases[i].kind)
+			fail_msg("%s: %s", cases[i].to, why);
+		if (cases[i].want != NULL)
+			assert_string_equal(now->assignee, cases[i].want);
+		assert_int_equal(now->status, ALERT_OPEN);
+		alert_free(now);
+		done += cases[i].kind == ERROR_NONE;
+	}
+	assert_int_equal(events(w, 1, "assigned"), done);
+	assert_true(is_said(w, "Assigned to <@U0BOB> by <@U0ALICE>"));
+	acts(w, 1, "resolve", &now);
+	alert_free(now);
+	assert_int_equal(acts(w, 1, "assign", &now), ERROR_CONFLICT);
+	alert_free(now);
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -365,6 +576,12 @@ int main(void)
 	    T(escalate__what_has_no_page__uses_the_default_key_once),
 	    T(ack_and_resolve__of_what_was_paged__follow_in_pagerduty),
 	    T(act__on_an_unknown_alert__is_not_found),
+	    T(unack__of_what_was_acked__opens_it_and_says_what_pagerduty_keeps),
+	    T(unack__of_what_pages_nobody__says_nothing_of_pagerduty),
+	    T(reopen__of_what_was_resolved__is_open_and_paged_anew),
+	    T(reopen__of_what_fired_again_since__names_the_newer_one),
+	    T(reopen__of_what_ended_by_itself__stays_open),
+	    T(assign__to_whom__is_who_has_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

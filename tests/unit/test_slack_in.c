@@ -399,6 +399,46 @@ static void press__on_a_card__does_it_as_who_pressed(void **state)
 	assert_int_equal(world->desk->counts.presses, 2);
 }
 
+static void chooses(struct desk_world *world, const char *user, const char *value, const char *trigger)
+{
+	char *json = xasprintf("{\"type\":\"block_actions\",\"user\":{\"id\":\"%s\"},\"channel\":{\"id\":\"C0SEC\"},"
+			       "\"response_url\":\"https://hooks.slack.com/r\",\"trigger_id\":\"%s\",\"actions\":[{\"type\":\"overflow\","
+			       "\"action_id\":\"alert_more\",\"selected_option\":{\"value\":\"%s\"}}]}",
+	    user, trigger, value);
+
+	assert_null(comes_text(world, "interactive", json));
+	free(json);
+}
+
+static void press__in_the_menu__assigns_unacks_and_reopens(void **state)
+{
+	struct desk_world *world = *state;
+	int64_t id = fires(world);
+	char lane[64], text[512];
+	struct alert *alert;
+
+	chooses(world, "U0BOB", "A1:1:assign", "t1");
+	alert = storage_alert(world->storage, id, NULL);
+	assert_int_equal(alert->status, ALERT_OPEN);
+	assert_string_equal(alert->assignee, "U0BOB");
+	alert_free(alert);
+	presses(world, "U0ALICE", "alert_ack", "A1:2", "t2");
+	chooses(world, "U0ALICE", "A1:3:unack", "t3");
+	assert_int_equal(status_of(world, id), ALERT_OPEN);
+	presses(world, "U0ALICE", "alert_resolve", "A1:4", "t4");
+	chooses(world, "U0ALICE", "A1:5:reopen", "t5");
+	assert_int_equal(status_of(world, id), ALERT_OPEN);
+	assert_int_equal(words(world, "ephemeral", NULL, NULL), 0);
+	/* Late, and of another version's card. */
+	presses(world, "U0ALICE", "alert_resolve", "A1:6", "t6");
+	chooses(world, "U0BOB", "A1:3:unack", "t7");
+	assert_int_equal(words(world, "ephemeral", lane, text), 1);
+	assert_has(text, "already resolved by <@U0ALICE>");
+	chooses(world, "U0BOB", "A1:3:dance", "t8");
+	chooses(world, "U0BOB", "A1:3:", "t9");
+	assert_int_equal(status_of(world, id), ALERT_RESOLVED);
+}
+
 static void press__too_late__is_answered_and_changes_nothing(void **state)
 {
 	struct desk_world *world = *state;
@@ -583,6 +623,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(mention__over_rtm__is_a_message, setup, teardown),
 	    cmocka_unit_test_setup_teardown(press__on_a_card__does_it_as_who_pressed, setup, teardown),
 	    cmocka_unit_test_setup_teardown(press__too_late__is_answered_and_changes_nothing, setup, teardown),
+	    cmocka_unit_test_setup_teardown(press__in_the_menu__assigns_unacks_and_reopens, setup, teardown),
 	    cmocka_unit_test_setup_teardown(press__that_comes_again__is_done_once, setup, teardown),
 	    cmocka_unit_test_setup_teardown(press__for_the_reason_why__is_answered_to_who_pressed, setup, teardown),
 	    cmocka_unit_test_setup_teardown(press__that_makes_no_sense__does_nothing, setup, teardown),

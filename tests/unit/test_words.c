@@ -531,6 +531,38 @@ static void page__answered_late__takes_nothing_back(void **state)
 	alert_free(alert);
 }
 
+/* Opened again while PagerDuty was away: its first incident comes and goes, and the second is not taken for the first. */
+static void page__of_what_is_opened_again__triggers_anew(void **state)
+{
+	static const char *const wanted[] = {"triggered", "resolved", "triggered"};
+	struct outbox *box = *state;
+	struct alert *alert = new_alert(box, "payments"), *now;
+	struct error err = {0};
+	struct spoken spoken;
+
+	assert_true(say_page(box->world->desk, alert, "trigger", &err));
+	assert_true(say_page(box->world->desk, alert, "resolve", &err));
+	alert->version++;
+	replace_text(&alert->page_status, "waiting");
+	assert_true(storage_put_alert(box->world->storage, alert, &err));
+	assert_true(say_page(box->world->desk, alert, "reopen", &err));
+	assert_int_equal(look(box), 3);
+	for (size_t i = 0; i < 3; i++) {
+		box->world->desk->now = NOON + (int64_t)i;
+		spoken = render(box, box->words[i]);
+		assert_string_equal(at(spoken.body, "/event_action"), i == 1 ? "resolve" : "trigger");
+		assert_string_equal(at(spoken.body, "/dedup_key"), "headsup-A1");
+		spoken_fini(&spoken);
+		said(box, box->words[i], NULL, NULL, NULL);
+		now = storage_alert(box->world->storage, 1, &err);
+		assert_string_equal(now->page_status, wanted[i]);
+		assert_int_equal(now->paged_at, i == 2 ? NOON + 2 : NOON);
+		alert_free(now);
+	}
+	assert_int_equal(events(box, 1, "paged"), 2);
+	alert_free(alert);
+}
+
 static void page__of_each_severity__is_one_that_pagerduty_knows(void **state)
 {
 	static const char *const want[] = {"info", "info", "warning", "error", "critical"};
@@ -713,6 +745,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(answer__whose_url_is_gone__takes_another_way_once, setup, teardown),
 	    cmocka_unit_test_setup_teardown(page__of_an_alert__triggers_once_and_is_noted, setup, teardown),
 	    cmocka_unit_test_setup_teardown(page__answered_late__takes_nothing_back, setup, teardown),
+	    cmocka_unit_test_setup_teardown(page__of_what_is_opened_again__triggers_anew, setup, teardown),
 	    cmocka_unit_test_setup_teardown(page__of_each_severity__is_one_that_pagerduty_knows, setup, teardown),
 	    cmocka_unit_test_setup_teardown(page__of_the_longest_alert__is_one_that_pagerduty_takes, setup, teardown),
 	    cmocka_unit_test_setup_teardown(page__whose_key_is_gone__waits_for_a_person, setup, teardown),
