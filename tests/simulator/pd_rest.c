@@ -37,6 +37,11 @@ struct call {
 	cJSON *answer;
 };
 
+static bool begins(const char *text, const char *with) /* NULL begins with nothing */
+{
+	return text != NULL && text_prefix(text, with);
+}
+
 /* A client whose URLs need a name in front of ours (pdjs): /x.com/incidents. */
 static const char *stripped(const char *path)
 {
@@ -1145,7 +1150,7 @@ static void subscription_create(struct call *call)
 		invalid(call, "params must be a Hash");
 		return;
 	}
-	if (!text_prefix(url, "https://") && !text_prefix(url, "http://127.0.0.1:")) {
+	if (!begins(url, "https://") && !begins(url, "http://127.0.0.1:")) {
 		invalid(call, "Delivery method url must be a valid HTTPS URL");
 		return;
 	}
@@ -1230,9 +1235,9 @@ static bool is_known(const struct call *call)
 {
 	const char *said = call->request->authorization, *token = NULL;
 
-	if (text_prefix(said, "Token token="))
+	if (begins(said, "Token token="))
 		token = said + strlen("Token token=");
-	else if (text_prefix(said, "Bearer "))
+	else if (begins(said, "Bearer "))
 		token = said + strlen("Bearer ");
 	if (text_is_empty(token))
 		return false;
@@ -1291,7 +1296,7 @@ static bool body_check(struct call *call)
 	/* Some calls (enable, ping) have no body. */
 	if (request->body.len == 0 && call->count == 3)
 		return true;
-	if (!text_prefix(request->content_type, "application/json") ||
+	if (!begins(request->content_type, "application/json") ||
 	    !cJSON_IsObject(call->body)) {
 		invalid(call, "params must be a Hash");
 		return false;
