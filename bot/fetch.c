@@ -46,7 +46,8 @@ static void on_fetched(void *ctx, const struct web_answer *answer)
 	struct desk *desk = slot->fetcher->loop->desk;
 
 	/* Kept in memory alone: this is no event. */
-	sns_fetched(desk->sns, slot->url, desk->now, answer->status, answer->body, answer->body_len);
+	sns_fetched(
+	    desk->sns, slot->url, desk->now, answer->status, answer->body, answer->body_len);
 	slot->call = NULL;
 	free(slot->url);
 	slot->url = NULL;
@@ -59,7 +60,8 @@ void fetcher_tick(struct fetcher *fetcher)
 	for (size_t i = 0; i < FETCH_AT_ONCE_MAX; i++) {
 		struct slot *slot = &fetcher->slots[i];
 		const char *url = slot->call == NULL ? sns_next(desk->sns, desk->now) : NULL;
-		const struct web_request request = {.method = "GET", .url = url, .timeout_ms = TIMEOUT_MS};
+		const struct web_request request = {
+		    .method = "GET", .url = url, .timeout_ms = TIMEOUT_MS};
 
 		if (url == NULL)
 			continue;

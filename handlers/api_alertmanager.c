@@ -14,11 +14,11 @@
 #include "handlers/api_internal.h"
 #include "handlers/grammar.h"
 
-#define LIST_MAX 1000        /* alerts of one state, or silences, in one answer */
+#define LIST_MAX 1000         /* alerts of one state, or silences, in one answer */
 #define RESOLVE_TIMEOUT_S 300 /* an alert that says no end holds so long, as Alertmanager has it */
 #define UUID_PREFIX "00000000-0000-4000-8000-"
 #define UUID_MAX 40
-#define SHOWN_MAX 100        /* UTF-16 units of what was asked that an error repeats */
+#define SHOWN_MAX 100       /* UTF-16 units of what was asked that an error repeats */
 #define AS_VERSION "0.25.0" /* whose API this is; amtool warns when its own is another */
 
 /* ---- answers ---------------------------------------------------------------------------------------------- */
@@ -114,7 +114,9 @@ static char *match_text(const char *name, const char *value, bool is_regex, bool
 /* The names that its users know our fields by. */
 static const char *label_of(const char *field)
 {
-	return strcmp(field, "rule") == 0 ? "alertname" : strcmp(field, "host") == 0 ? "instance" : field;
+	return strcmp(field, "rule") == 0   ? "alertname"
+	       : strcmp(field, "host") == 0 ? "instance"
+					    : field;
 }
 
 static cJSON *matcher_json(const char *text)
@@ -148,7 +150,8 @@ static cJSON *matcher_json(const char *text)
 /* One `filter=`: name="value", name!="value", name=~"regex", name!~"regex"; the quotes may be left out. */
 static char *filter_text(const char *filter, struct error *err)
 {
-	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_:.-";
+	static const char letters[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_:.-";
 	const char *rest = filter + strspn(filter, " ");
 	size_t name_len = strspn(rest, letters);
 	char *name = xstrndup(rest, name_len), *value, *text;
@@ -158,8 +161,10 @@ static char *filter_text(const char *filter, struct error *err)
 	rest += name_len + strspn(rest + name_len, " ");
 	is_equal = rest[0] == '=';
 	is_regex = (rest[0] == '=' || rest[0] == '!') && rest[1] == '~';
-	if (name_len == 0 || (!is_equal && (rest[0] != '!' || (rest[1] != '=' && rest[1] != '~')))) {
-		error_set(err, ERROR_USAGE, "bad matcher format: %.*s", (int)utf16_prefix(filter, strlen(filter), SHOWN_MAX), filter);
+	if (name_len == 0 ||
+	    (!is_equal && (rest[0] != '!' || (rest[1] != '=' && rest[1] != '~')))) {
+		error_set(err, ERROR_USAGE, "bad matcher format: %.*s",
+		    (int)utf16_prefix(filter, strlen(filter), SHOWN_MAX), filter);
 		free(name);
 		return NULL;
 	}
@@ -172,7 +177,8 @@ static char *filter_text(const char *filter, struct error *err)
 		/* Go's quoting, as far as it is used: \" and \\ . */
 		value = xcalloc(len, 1);
 		for (size_t i = 1, at = 0; i < len - 1; i++) {
-			if (rest[i] == '\\' && i + 1 < len - 1 && strchr("\"\\", rest[i + 1]) != NULL)
+			if (rest[i] == '\\' && i + 1 < len - 1 &&
+			    strchr("\"\\", rest[i + 1]) != NULL)
 				i++;
 			value[at++] = rest[i];
 		}
@@ -186,7 +192,8 @@ static char *filter_text(const char *filter, struct error *err)
 }
 
 /* All `filter=` of the request as texts of matches; false with ERR. *COUNT of them, at most MATCH_MAX; the caller frees each. */
-static bool read_filters(const struct api_request *request, char *texts[MATCH_MAX], size_t *count, struct error *err)
+static bool read_filters(
+    const struct api_request *request, char *texts[MATCH_MAX], size_t *count, struct error *err)
 {
 	*count = 0;
 	for (size_t i = 0; i < request->query_count; i++) {
@@ -202,11 +209,13 @@ static bool read_filters(const struct api_request *request, char *texts[MATCH_MA
 	return true;
 }
 
-static bool parse_filters(const struct api_request *request, struct matches *matches, struct error *err)
+static bool parse_filters(
+    const struct api_request *request, struct matches *matches, struct error *err)
 {
 	char *texts[MATCH_MAX] = {NULL};
 	size_t count;
-	bool ok = read_filters(request, texts, &count, err) && matches_parse(texts, count, matches, err);
+	bool ok =
+	    read_filters(request, texts, &count, err) && matches_parse(texts, count, matches, err);
 
 	for (size_t i = 0; i < count; i++)
 		free(texts[i]);
@@ -222,7 +231,8 @@ void api_am_alerts_post(struct call *call)
 	enum take outcome;
 
 	if (source != NULL && !api_source_may(call->desk, source, &call->answer->retry_after_s)) {
-		api_problem(call->answer, 429, "this source sends more than its rate (rate: and burst: in the configuration)");
+		api_problem(call->answer, 429,
+		    "this source sends more than its rate (rate: and burst: in the configuration)");
 		return;
 	}
 	outcome = api_take(call, call->desk->alertmanager, call->caller.actor.who, false, &taken);
@@ -244,15 +254,16 @@ static void silence_uuid(int64_t id, char out[UUID_MAX])
 
 static cJSON *labels_json(const struct alert *alert)
 {
-	static const char *const fields[] = {
-	    "rule", "host", "severity", "source", "actor", "ip", "process", "service", "env", "account", "region", NULL};
+	static const char *const fields[] = {"rule", "host", "severity", "source", "actor", "ip",
+	    "process", "service", "env", "account", "region", NULL};
 	cJSON *json = cJSON_CreateObject();
 	char space[32];
 
 	for (size_t i = 0; i < alert->label_count; i++)
 		json_put(json, alert->labels[i].name, alert->labels[i].value);
 	for (size_t i = 0; fields[i] != NULL; i++) {
-		const char *value = alert_value(alert, fields[i], space), *name = label_of(fields[i]);
+		const char *value = alert_value(alert, fields[i], space),
+			   *name = label_of(fields[i]);
 
 		if (value != NULL && !cJSON_HasObjectItem(json, name))
 			json_put(json, name, value);
@@ -291,7 +302,8 @@ static cJSON *alert_json(const struct desk *desk, const struct alert *alert)
 	const char *channel = alert->channel != NULL ? alert->channel : "none";
 	char hex[65];
 
-	sha256_hex(alert->dedup_key != NULL ? alert->dedup_key : "", alert->dedup_key != NULL ? strlen(alert->dedup_key) : 0, hex);
+	sha256_hex(alert->dedup_key != NULL ? alert->dedup_key : "",
+	    alert->dedup_key != NULL ? strlen(alert->dedup_key) : 0, hex);
 	hex[16] = '\0';
 	cJSON_AddItemToObject(json, "labels", labels_json(alert));
 	annotations = cJSON_AddObjectToObject(json, "annotations");
@@ -300,7 +312,8 @@ static cJSON *alert_json(const struct desk *desk, const struct alert *alert)
 		json_put(annotations, "description", alert->description);
 	json_put(json, "fingerprint", hex);
 	json_put_time(json, "startsAt", alert->occurred_at);
-	json_put_time(json, "endsAt", alert->ends_at != TIME_NONE ? alert->ends_at : desk->now + RESOLVE_TIMEOUT_S);
+	json_put_time(json, "endsAt",
+	    alert->ends_at != TIME_NONE ? alert->ends_at : desk->now + RESOLVE_TIMEOUT_S);
 	json_put_time(json, "updatedAt", alert->last_seen);
 	json_put(json, "generatorURL", alert->url != NULL ? alert->url : "");
 	cJSON_AddItemToObject(json, "receivers", names_json(channel + (channel[0] == '#')));
@@ -323,7 +336,8 @@ static bool receiver_fits(const struct match *receiver, const char *channel)
 	if (receiver == NULL)
 		return true;
 	alert_init(&alert);
-	alert_add_label(&alert, "receiver", channel != NULL ? channel + (channel[0] == '#') : "none");
+	alert_add_label(
+	    &alert, "receiver", channel != NULL ? channel + (channel[0] == '#') : "none");
 	fits = match_holds(receiver, &alert, NULL);
 	alert_fini(&alert);
 	return fits;
@@ -335,9 +349,11 @@ static bool add_alert(void *ctx, const struct alert *alert)
 	const struct desk *desk = listing->call->desk;
 
 	/* What was expected under one that is over is as good as over itself: there is no such silence any more. */
-	if (alert->status == ALERT_EXPECTED && announcements_find(desk, alert->announcement) == NULL)
+	if (alert->status == ALERT_EXPECTED &&
+	    announcements_find(desk, alert->announcement) == NULL)
 		return true;
-	if (matches_hold(&listing->matches, alert) && receiver_fits(listing->receiver, alert->channel))
+	if (matches_hold(&listing->matches, alert) &&
+	    receiver_fits(listing->receiver, alert->channel))
 		cJSON_AddItemToArray(listing->list, alert_json(desk, alert));
 	return true;
 }
@@ -353,14 +369,18 @@ static bool list_alerts(struct alert_listing *listing, struct error *err)
 	const struct {
 		enum alert_status status;
 		const char *flag;
-	} wanted[] = {{ALERT_OPEN, "active"}, {ALERT_ACKED, "active"}, {ALERT_EXPECTED, "silenced"}};
+	} wanted[] = {
+	    {ALERT_OPEN, "active"}, {ALERT_ACKED, "active"}, {ALERT_EXPECTED, "silenced"}};
 
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-		const struct alert_query query = {
-		    .status = (int)wanted[i].status, .since = TIME_NONE, .until = TIME_NONE, .limit = LIST_MAX};
+		const struct alert_query query = {.status = (int)wanted[i].status,
+		    .since = TIME_NONE,
+		    .until = TIME_NONE,
+		    .limit = LIST_MAX};
 
 		if (flag(listing->call, wanted[i].flag) &&
-		    !storage_each_alert(listing->call->desk->storage, &query, add_alert, listing, err))
+		    !storage_each_alert(
+			listing->call->desk->storage, &query, add_alert, listing, err))
 			return false;
 	}
 	return true;
@@ -385,8 +405,8 @@ void api_am_alerts_get(struct call *call)
 	struct alert_listing listing = {.call = call, .list = cJSON_CreateArray()};
 	struct error err;
 
-	if (parse_filters(call->request, &listing.matches, &err) && read_receiver(call, &listing.receiver, &err) &&
-	    list_alerts(&listing, &err)) {
+	if (parse_filters(call->request, &listing.matches, &err) &&
+	    read_receiver(call, &listing.receiver, &err) && list_alerts(&listing, &err)) {
 		api_json(call->answer, 200, listing.list);
 	} else {
 		cJSON_Delete(listing.list);
@@ -404,13 +424,15 @@ static const char *silence_state(const struct desk *desk, const struct announcem
 
 	if (strcmp(status, "active") == 0)
 		return "active";
-	return strcmp(status, "scheduled") == 0 || strcmp(status, "pending") == 0 ? "pending" : "expired";
+	return strcmp(status, "scheduled") == 0 || strcmp(status, "pending") == 0 ? "pending"
+										  : "expired";
 }
 
 static cJSON *silence_json(const struct desk *desk, const struct announcement *announcement)
 {
 	cJSON *json = cJSON_CreateObject(), *status, *list;
-	int64_t ends_at = announcement->over_at != TIME_NONE ? announcement->over_at : announcement_ends_at(announcement);
+	int64_t ends_at = announcement->over_at != TIME_NONE ? announcement->over_at
+							     : announcement_ends_at(announcement);
 	char uuid[UUID_MAX], space[64];
 
 	silence_uuid(announcement->id, uuid);
@@ -422,7 +444,8 @@ static cJSON *silence_json(const struct desk *desk, const struct announcement *a
 		cJSON_AddItemToArray(list, matcher_json(announcement->match[i]));
 	json_put_time(json, "startsAt", announcement->starts_at);
 	json_put_time(json, "endsAt", ends_at);
-	json_put_time(json, "updatedAt", announcement->over_at != TIME_NONE ? announcement->over_at : announcement->created_at);
+	json_put_time(json, "updatedAt",
+	    announcement->over_at != TIME_NONE ? announcement->over_at : announcement->created_at);
 	json_put(json, "createdBy", config_person_name(desk->config, announcement->author, space));
 	json_put(json, "comment", announcement->because);
 	return json;
@@ -449,7 +472,8 @@ static bool silence_fits(const struct silence_listing *listing, const cJSON *sil
 		const char *name = json_text(matcher, "name"), *value = json_text(matcher, "value");
 		const struct field *field = name != NULL ? field_find(name) : NULL;
 
-		if (field != NULL && (field->kind == FIELD_TEXT || field->kind == FIELD_HOST || field->kind == FIELD_IP))
+		if (field != NULL && (field->kind == FIELD_TEXT || field->kind == FIELD_HOST ||
+					 field->kind == FIELD_IP))
 			alert_set_text(&alert, field, value);
 		else if (field != NULL && field->kind == FIELD_SEVERITY)
 			(void)severity_parse(value, &alert.severity);
@@ -497,7 +521,8 @@ static bool silence_id(const char *text, int64_t *id)
 
 	if (text != NULL && id_parse(text, 'H', id))
 		return true;
-	if (text == NULL || strlen(text) != strlen(UUID_PREFIX) + 12 || !text_prefix(text, UUID_PREFIX))
+	if (text == NULL || strlen(text) != strlen(UUID_PREFIX) + 12 ||
+	    !text_prefix(text, UUID_PREFIX))
 		return false;
 	digits = text + strlen(UUID_PREFIX);
 	if (digits[strspn(digits, "0123456789abcdef")] != '\0')
@@ -534,12 +559,15 @@ void api_am_silence_get(struct call *call)
 /* ---- silences in ------------------------------------------------------------------------------------------- */
 
 /* What has begun is ended, what has not is taken back. */
-static bool expire(struct call *call, const struct announcement *announcement, const char *why, struct error *err)
+static bool expire(
+    struct call *call, const struct announcement *announcement, const char *why, struct error *err)
 {
 	struct announcement *now = NULL;
-	bool ok = announcement->starts_at > call->desk->now
-		      ? announcement_cancel(call->desk, &call->caller.actor, announcement->id, &now, err)
-		      : announcement_end(call->desk, &call->caller.actor, announcement->id, why, &now, err);
+	bool ok =
+	    announcement->starts_at > call->desk->now
+		? announcement_cancel(call->desk, &call->caller.actor, announcement->id, &now, err)
+		: announcement_end(
+		      call->desk, &call->caller.actor, announcement->id, why, &now, err);
 
 	announcement_free(now);
 	return ok;
@@ -573,10 +601,13 @@ static bool read_matcher(const cJSON *json, char **match, struct error *err)
 	const cJSON *is_equal = json_get(json, "isEqual");
 
 	if (text_is_empty(name) || value == NULL)
-		return error_set(err, ERROR_USAGE, "invalid silence: each matcher has a name and a value");
+		return error_set(
+		    err, ERROR_USAGE, "invalid silence: each matcher has a name and a value");
 	if (strlen(name) + strlen(value) > MATCH_TEXT_MAX - 16)
-		return error_set(err, ERROR_USAGE, "invalid silence: a matcher has at most %d bytes", MATCH_TEXT_MAX - 16);
-	*match = match_text(name, value, json_true(json, "isRegex"), is_equal == NULL || cJSON_IsNull(is_equal) || json_true(json, "isEqual"));
+		return error_set(err, ERROR_USAGE,
+		    "invalid silence: a matcher has at most %d bytes", MATCH_TEXT_MAX - 16);
+	*match = match_text(name, value, json_true(json, "isRegex"),
+	    is_equal == NULL || cJSON_IsNull(is_equal) || json_true(json, "isEqual"));
 	return true;
 }
 
@@ -596,7 +627,8 @@ static bool read_silence(const cJSON *json, struct silence *silence, struct erro
 	cJSON_ArrayForEach(item, list)
 	{
 		if (silence->match_count == MATCH_MAX)
-			return error_set(err, ERROR_USAGE, "invalid silence: at most %d matchers", MATCH_MAX);
+			return error_set(
+			    err, ERROR_USAGE, "invalid silence: at most %d matchers", MATCH_MAX);
 		if (!read_matcher(item, &silence->match[silence->match_count], err))
 			return false;
 		silence->match_count++;
@@ -604,7 +636,8 @@ static bool read_silence(const cJSON *json, struct silence *silence, struct erro
 	silence->id = json_text(json, "id");
 	silence->comment = json_text(json, "comment");
 	silence->created_by = json_text(json, "createdBy");
-	return read_time(json, "startsAt", &silence->starts_at, err) && read_time(json, "endsAt", &silence->ends_at, err);
+	return read_time(json, "startsAt", &silence->starts_at, err) &&
+	       read_time(json, "endsAt", &silence->ends_at, err);
 }
 
 static void silence_fini(struct silence *silence)
@@ -614,14 +647,19 @@ static void silence_fini(struct silence *silence)
 }
 
 /* Says the silence what the announcement does, but for its end? */
-static bool is_same(const struct desk *desk, const struct silence *silence, const struct announcement *announcement)
+static bool is_same(
+    const struct desk *desk, const struct silence *silence, const struct announcement *announcement)
 {
-	if (silence->match_count != announcement->match_count || !text_equal(silence->comment, announcement->because) ||
-	    (silence->starts_at != announcement->starts_at && (silence->starts_at > desk->now || announcement->starts_at > desk->now)))
+	if (silence->match_count != announcement->match_count ||
+	    !text_equal(silence->comment, announcement->because) ||
+	    (silence->starts_at != announcement->starts_at &&
+		(silence->starts_at > desk->now || announcement->starts_at > desk->now)))
 		return false;
 	for (size_t i = 0; i < silence->match_count; i++) {
-		struct match *match = match_parse(silence->match[i], NULL), *old = match_parse(announcement->match[i], NULL);
-		cJSON *a = match != NULL ? matcher_json(match->source) : NULL, *b = old != NULL ? matcher_json(old->source) : NULL;
+		struct match *match = match_parse(silence->match[i], NULL),
+			     *old = match_parse(announcement->match[i], NULL);
+		cJSON *a = match != NULL ? matcher_json(match->source) : NULL,
+		      *b = old != NULL ? matcher_json(old->source) : NULL;
 		bool same = a != NULL && b != NULL && cJSON_Compare(a, b, true);
 
 		cJSON_Delete(a);
@@ -638,12 +676,17 @@ static bool is_same(const struct desk *desk, const struct silence *silence, cons
  * createdBy is an author like any other where it names one of our people and the token may announce for them; amtool fills it with the name of the
  * account that it runs as, which is nobody here: then the token is the author, and covers nobody's logins.
  */
-static bool announce_silence(struct call *call, const struct silence *silence, struct announcement **made, struct error *err)
+static bool announce_silence(
+    struct call *call, const struct silence *silence, struct announcement **made, struct error *err)
 {
 	const struct config *config = call->desk->config;
-	const bool is_ours = silence->created_by != NULL && config_person(config, silence->created_by) != NULL;
-	const struct announce_request request = {.match = (char **)(uintptr_t)silence->match, .match_count = silence->match_count,
-	    .from = silence->starts_at, .until = silence->ends_at, .because = silence->comment,
+	const bool is_ours =
+	    silence->created_by != NULL && config_person(config, silence->created_by) != NULL;
+	const struct announce_request request = {.match = (char **)(uintptr_t)silence->match,
+	    .match_count = silence->match_count,
+	    .from = silence->starts_at,
+	    .until = silence->ends_at,
+	    .because = silence->comment,
 	    .author = is_ours ? silence->created_by : call->caller.actor.who};
 	bool is_again;
 
@@ -651,16 +694,18 @@ static bool announce_silence(struct call *call, const struct silence *silence, s
 }
 
 /* *ID is the silence that stands afterwards: the same one where only its end moves on, else another in its place. */
-static bool update_silence(
-    struct call *call, const struct silence *silence, struct announcement *old, int64_t *id, struct error *err)
+static bool update_silence(struct call *call, const struct silence *silence,
+    struct announcement *old, int64_t *id, struct error *err)
 {
 	struct announcement *now = NULL;
 	bool ok = true;
 
 	*id = old->id;
-	if (announcement_over_why(old, call->desk->now) == NULL && is_same(call->desk, silence, old) && silence->ends_at >= old->ends_at) {
+	if (announcement_over_why(old, call->desk->now) == NULL &&
+	    is_same(call->desk, silence, old) && silence->ends_at >= old->ends_at) {
 		if (silence->ends_at > old->ends_at)
-			ok = announcement_extend(call->desk, &call->caller.actor, old->id, silence->ends_at - old->ends_at, &now, err);
+			ok = announcement_extend(call->desk, &call->caller.actor, old->id,
+			    silence->ends_at - old->ends_at, &now, err);
 		announcement_free(now);
 		return ok;
 	}
@@ -668,10 +713,12 @@ static bool update_silence(
 		return false;
 	*id = now->id;
 	announcement_free(now);
-	return announcement_over_why(old, call->desk->now) != NULL || expire(call, old, "replaced", err);
+	return announcement_over_why(old, call->desk->now) != NULL ||
+	       expire(call, old, "replaced", err);
 }
 
-static bool post_silence(struct call *call, const struct silence *silence, int64_t *id, struct error *err)
+static bool post_silence(
+    struct call *call, const struct silence *silence, int64_t *id, struct error *err)
 {
 	struct announcement *old = NULL, *made = NULL;
 	int64_t old_id;

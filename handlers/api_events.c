@@ -15,7 +15,8 @@
 #define DEDUP_KEY_MAX 255 /* bytes */
 #define SUMMARY_MAX 1024
 
-static void answer_error(struct call *call, int status, const char *kind, const char *message, const char *why)
+static void answer_error(
+    struct call *call, int status, const char *kind, const char *message, const char *why)
 {
 	cJSON *json = cJSON_CreateObject(), *list;
 
@@ -60,7 +61,8 @@ static cJSON *read_event(struct call *call, const struct source_config **source)
 		goto refuse;
 	}
 	if (!api_source_may(call->desk, *source, &call->answer->retry_after_s)) {
-		answer_error(call, 429, "throttle exceeded", "Requests for this service are arriving too quickly.  Please retry later.",
+		answer_error(call, 429, "throttle exceeded",
+		    "Requests for this service are arriving too quickly.  Please retry later.",
 		    "this source sends more than its rate");
 		goto refuse;
 	}
@@ -91,7 +93,8 @@ static bool acknowledge(struct call *call, const char *dedup_key, struct error *
 	bool ok = true;
 
 	if (alert != NULL && alert->status == ALERT_OPEN)
-		ok = alert_act(call->desk, &call->caller.actor, alert->id, "ack", NULL, NULL, &now, err);
+		ok = alert_act(
+		    call->desk, &call->caller.actor, alert->id, "ack", NULL, NULL, &now, err);
 	alert_free(alert);
 	alert_free(now);
 	return ok;
@@ -133,7 +136,9 @@ static void trigger(struct call *call, const cJSON *event)
 	if (outcome == TAKE_NOT_STORED) {
 		api_refuse(call, &taken.error);
 	} else if (outcome == TAKE_BAD || taken.count == 0) {
-		answer_invalid(call, taken.error.kind != ERROR_NONE ? taken.error.text : "the event is not understood");
+		answer_invalid(call, taken.error.kind != ERROR_NONE
+					 ? taken.error.text
+					 : "the event is not understood");
 	} else {
 		entry = cJSON_GetArrayItem(taken.accepted, 0);
 		if (text_is_empty(dedup_key) && json_text(entry, "id") != NULL)
@@ -145,7 +150,8 @@ static void trigger(struct call *call, const cJSON *event)
 	taken_fini(&taken);
 }
 
-static void act(struct call *call, const char *dedup_key, bool (*does)(struct call *call, const char *dedup_key, struct error *err))
+static void act(struct call *call, const char *dedup_key,
+    bool (*does)(struct call *call, const char *dedup_key, struct error *err))
 {
 	struct error err;
 
@@ -178,7 +184,8 @@ void api_events_enqueue(struct call *call)
 	else if (text_equal(action, "resolve"))
 		act(call, dedup_key, resolve);
 	else
-		answer_invalid(call, "'event_action' is missing or invalid (must be one of 'trigger', 'acknowledge' or 'resolve')");
+		answer_invalid(call, "'event_action' is missing or invalid (must be one of "
+				     "'trigger', 'acknowledge' or 'resolve')");
 	cJSON_Delete(event);
 }
 
@@ -196,7 +203,8 @@ void api_events_change(struct call *call)
 	if (text_is_empty(summary)) {
 		answer_invalid(call, "'payload.summary' is missing or blank");
 	} else {
-		char *detail = xstrndup(summary, utf16_prefix(summary, strlen(summary), SUMMARY_MAX));
+		char *detail =
+		    xstrndup(summary, utf16_prefix(summary, strlen(summary), SUMMARY_MAX));
 
 		if (desk_audit(call->desk, &call->caller.actor, "changed", "", detail, &err))
 			answer_done(call, "Change event processed", NULL);

@@ -10,8 +10,8 @@
 #include "config/base/text.h"
 #include "config/format.h"
 
-#define DIGEST_MAX 64     /* bytes, of SHA-512 */
-#define TIMESTAMP_MAX 20  /* digits of seconds since 1970 */
+#define DIGEST_MAX 64    /* bytes, of SHA-512 */
+#define TIMESTAMP_MAX 20 /* digits of seconds since 1970 */
 
 /* Hex or base64: they differ in length for every digest. */
 static const struct scheme {
@@ -33,7 +33,8 @@ static const struct signature_config *signature_of(const struct source_config *s
 
 	if (source->signature.header != NULL)
 		return &source->signature;
-	while (schemes[i].format != NULL && strcmp(schemes[i].format, format_name(source->format)) != 0)
+	while (schemes[i].format != NULL &&
+	       strcmp(schemes[i].format, format_name(source->format)) != 0)
 		i++;
 	return &schemes[i].signature;
 }
@@ -116,46 +117,57 @@ static bool is_timely(const char *text, int64_t now)
 }
 
 /* HMAC over TIMESTAMP:BODY, or BODY alone when there is no TIMESTAMP. */
-static bool sign(const char *secret, const EVP_MD *algorithm, const char *timestamp, const struct api_request *request,
-    unsigned char out[DIGEST_MAX], size_t *len)
+static bool sign(const char *secret, const EVP_MD *algorithm, const char *timestamp,
+    const struct api_request *request, unsigned char out[DIGEST_MAX], size_t *len)
 {
-	EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_HMAC, NULL, (const unsigned char *)secret, strlen(secret));
+	EVP_PKEY *key = EVP_PKEY_new_raw_private_key(
+	    EVP_PKEY_HMAC, NULL, (const unsigned char *)secret, strlen(secret));
 	EVP_MD_CTX *hmac = EVP_MD_CTX_new();
-	bool ok = key != NULL && hmac != NULL && EVP_DigestSignInit(hmac, NULL, algorithm, NULL, key) == 1;
+	bool ok = key != NULL && hmac != NULL &&
+		  EVP_DigestSignInit(hmac, NULL, algorithm, NULL, key) == 1;
 
 	*len = DIGEST_MAX;
 	if (ok && timestamp != NULL)
-		ok = EVP_DigestSignUpdate(hmac, timestamp, strlen(timestamp)) == 1 && EVP_DigestSignUpdate(hmac, ":", 1) == 1;
-	ok = ok && EVP_DigestSignUpdate(hmac, request->body, request->body_len) == 1 && EVP_DigestSignFinal(hmac, out, len) == 1;
+		ok = EVP_DigestSignUpdate(hmac, timestamp, strlen(timestamp)) == 1 &&
+		     EVP_DigestSignUpdate(hmac, ":", 1) == 1;
+	ok = ok && EVP_DigestSignUpdate(hmac, request->body, request->body_len) == 1 &&
+	     EVP_DigestSignFinal(hmac, out, len) == 1;
 	EVP_MD_CTX_free(hmac);
 	EVP_PKEY_free(key);
 	return ok;
 }
 
-bool proof_holds(const struct source_config *source, const struct api_request *request, int64_t now, struct error *err)
+bool proof_holds(const struct source_config *source, const struct api_request *request, int64_t now,
+    struct error *err)
 {
 	const struct signature_config *signature = signature_of(source);
-	const EVP_MD *algorithm = signature->algorithm == SIGNATURE_SHA512 ? EVP_sha512() : EVP_sha256();
+	const EVP_MD *algorithm =
+	    signature->algorithm == SIGNATURE_SHA512 ? EVP_sha512() : EVP_sha256();
 	const char *given = only_header(request, signature->header), *timestamp = NULL;
 	unsigned char right[DIGEST_MAX], got[DIGEST_MAX];
 	size_t len = 0;
 
 	if (text_is_empty(source->secret))
-		return error_set(err, ERROR_FORBIDDEN, "this source has no secret for signatures (secret: in the configuration)");
+		return error_set(err, ERROR_FORBIDDEN,
+		    "this source has no secret for signatures (secret: in the configuration)");
 	if (given == NULL)
-		return error_set(err, ERROR_FORBIDDEN, "the signature is missing: this source wants one %s header", signature->header);
+		return error_set(err, ERROR_FORBIDDEN,
+		    "the signature is missing: this source wants one %s header", signature->header);
 	if (signature->timestamp_header != NULL) {
 		timestamp = only_header(request, signature->timestamp_header);
 		if (timestamp == NULL || !is_timely(timestamp, now))
-			return error_set(err, ERROR_FORBIDDEN, "the time that was signed (%s) is missing or too far from now",
+			return error_set(err, ERROR_FORBIDDEN,
+			    "the time that was signed (%s) is missing or too far from now",
 			    signature->timestamp_header);
 	}
 	if (signature->prefix != NULL && !text_prefix(given, signature->prefix))
-		return error_set(err, ERROR_FORBIDDEN, "the signature in %s does not begin with %s", signature->header, signature->prefix);
+		return error_set(err, ERROR_FORBIDDEN, "the signature in %s does not begin with %s",
+		    signature->header, signature->prefix);
 	given += signature->prefix != NULL ? strlen(signature->prefix) : 0;
 	if (!sign(source->secret, algorithm, timestamp, request, right, &len))
 		return error_set(err, ERROR_IO, "the signature cannot be checked");
 	if (decode(given, got, len) && CRYPTO_memcmp(got, right, len) == 0)
 		return true;
-	return error_set(err, ERROR_FORBIDDEN, "the signature in %s is malformed or wrong", signature->header);
+	return error_set(
+	    err, ERROR_FORBIDDEN, "the signature in %s is malformed or wrong", signature->header);
 }

@@ -17,7 +17,8 @@
 
 #define SIGNED_MAX (5 << 20) /* bytes of the text that is signed */
 #define SIGNATURE_MAX 1024   /* bytes, decoded: an RSA key of 8192 bits */
-#define FAILED_AGAIN_S 60    /* a certificate that could not be fetched is asked for again after this */
+#define FAILED_AGAIN_S \
+	60 /* a certificate that could not be fetched is asked for again after this */
 
 enum fetch_state { FETCH_FREE, FETCH_WANTED, FETCH_UNDER_WAY, FETCH_HELD, FETCH_FAILED };
 
@@ -25,7 +26,7 @@ struct fetch {
 	enum fetch_state state;
 	bool is_certificate;
 	char *url;
-	EVP_PKEY *key; /* FETCH_HELD */
+	EVP_PKEY *key;                 /* FETCH_HELD */
 	int64_t not_before, not_after; /* of the certificate */
 	int64_t due_at;  /* FETCH_WANTED: not before; FETCH_FAILED: may be tried again */
 	int64_t used_at; /* the longest unused makes room */
@@ -81,18 +82,21 @@ static const char *after_host(const char *url)
 
 bool sns_certificate_url(const char *url)
 {
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./";
+	static const char plain[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./";
 	const char *path = after_host(url);
 	size_t len = path != NULL ? strlen(path) : 0;
 
-	return len > strlen("/.pem") && path[strspn(path, plain)] == '\0' && strcmp(path + len - 4, ".pem") == 0;
+	return len > strlen("/.pem") && path[strspn(path, plain)] == '\0' &&
+	       strcmp(path + len - 4, ".pem") == 0;
 }
 
 bool sns_subscribe_url(const char *url)
 {
 	const char *path = after_host(url);
 
-	return path != NULL && text_prefix(path, "/?Action=ConfirmSubscription&") && strchr(path, '#') == NULL;
+	return path != NULL && text_prefix(path, "/?Action=ConfirmSubscription&") &&
+	       strchr(path, '#') == NULL;
 }
 
 /* ---- fetching -------------------------------------------------------------------------------------------- */
@@ -174,7 +178,8 @@ static bool take_certificate(struct fetch *fetch, const char *body, size_t len)
 {
 	BIO *bio = len > 0 && len <= SNS_CERTIFICATE_MAX ? BIO_new_mem_buf(body, (int)len) : NULL;
 	X509 *certificate = bio != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
-	bool ok = certificate != NULL && seconds_of(X509_get0_notBefore(certificate), &fetch->not_before) &&
+	bool ok = certificate != NULL &&
+		  seconds_of(X509_get0_notBefore(certificate), &fetch->not_before) &&
 		  seconds_of(X509_get0_notAfter(certificate), &fetch->not_after);
 
 	if (ok)
@@ -184,7 +189,8 @@ static bool take_certificate(struct fetch *fetch, const char *body, size_t len)
 	return ok && fetch->key != NULL;
 }
 
-void sns_fetched(struct sns *sns, const char *url, int64_t now, int status, const char *body, size_t len)
+void sns_fetched(
+    struct sns *sns, const char *url, int64_t now, int status, const char *body, size_t len)
 {
 	struct fetch *fetch = fetch_find(sns, url);
 
@@ -192,19 +198,22 @@ void sns_fetched(struct sns *sns, const char *url, int64_t now, int status, cons
 		return;
 	fetch->used_at = now;
 	if (status == 200 && (!fetch->is_certificate || take_certificate(fetch, body, len))) {
-		log_info("sns %s", fetch->is_certificate ? "certificate fetched" : "subscription confirmed");
+		log_info("sns %s",
+		    fetch->is_certificate ? "certificate fetched" : "subscription confirmed");
 		fetch->state = FETCH_HELD;
 		return;
 	}
 	if (fetch->tries < SNS_TRIES_MAX) {
 		fetch->state = FETCH_WANTED;
 		fetch->due_at = now + ((int64_t)SNS_AGAIN_S << (fetch->tries - 1));
-		log_warn("sns %s not fetched, it will be tried again status=%d", fetch->is_certificate ? "certificate" : "confirmation", status);
+		log_warn("sns %s not fetched, it will be tried again status=%d",
+		    fetch->is_certificate ? "certificate" : "confirmation", status);
 		return;
 	}
 	fetch->state = FETCH_FAILED;
 	fetch->due_at = now + FAILED_AGAIN_S;
-	log_error("sns %s could not be fetched status=%d", fetch->is_certificate ? "certificate" : "confirmation", status);
+	log_error("sns %s could not be fetched status=%d",
+	    fetch->is_certificate ? "certificate" : "confirmation", status);
 }
 
 /* ---- messages -------------------------------------------------------------------------------------------- */
@@ -216,7 +225,8 @@ bool sns_is_message(const struct api_request *request)
 
 static bool is_configured(const struct source_config *source, const char *topic)
 {
-	for (size_t i = 0; source->topics != NULL && topic != NULL && source->topics[i] != NULL; i++) {
+	for (size_t i = 0; source->topics != NULL && topic != NULL && source->topics[i] != NULL;
+	     i++) {
 		if (strcmp(source->topics[i], topic) == 0)
 			return true;
 	}
@@ -226,9 +236,12 @@ static bool is_configured(const struct source_config *source, const char *topic)
 /* What Amazon signs: these members, in this order, where they are there. */
 static bool signed_text(const cJSON *message, struct buf *out)
 {
-	static const char *const notification[] = {"Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type", NULL};
-	static const char *const other[] = {"Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type", NULL};
-	const char *const *names = text_equal(json_text(message, "Type"), "Notification") ? notification : other;
+	static const char *const notification[] = {
+	    "Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type", NULL};
+	static const char *const other[] = {
+	    "Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type", NULL};
+	const char *const *names =
+	    text_equal(json_text(message, "Type"), "Notification") ? notification : other;
 
 	for (; *names != NULL; names++) {
 		const cJSON *member = json_get(message, *names);
@@ -262,7 +275,9 @@ static bool decode_signature(const char *text, unsigned char *out, size_t *len)
 static bool is_signed_by(EVP_PKEY *key, const cJSON *message)
 {
 	const char *version = json_text(message, "SignatureVersion");
-	const EVP_MD *algorithm = text_equal(version, "2") ? EVP_sha256() : text_equal(version, "1") ? EVP_sha1() : NULL;
+	const EVP_MD *algorithm = text_equal(version, "2")   ? EVP_sha256()
+				  : text_equal(version, "1") ? EVP_sha1()
+							     : NULL;
 	unsigned char signature[SIGNATURE_MAX + 4];
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
 	struct buf text;
@@ -271,34 +286,43 @@ static bool is_signed_by(EVP_PKEY *key, const cJSON *message)
 
 	buf_init(&text, SIGNED_MAX);
 	ok = context != NULL && algorithm != NULL && EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA &&
-	     decode_signature(json_text(message, "Signature"), signature, &len) && signed_text(message, &text) &&
+	     decode_signature(json_text(message, "Signature"), signature, &len) &&
+	     signed_text(message, &text) &&
 	     EVP_DigestVerifyInit(context, NULL, algorithm, NULL, key) == 1 &&
-	     EVP_DigestVerify(context, signature, len, (const unsigned char *)buf_text(&text), text.len) == 1;
+	     EVP_DigestVerify(
+		 context, signature, len, (const unsigned char *)buf_text(&text), text.len) == 1;
 	EVP_MD_CTX_free(context);
 	buf_fini(&text);
 	return ok;
 }
 
-static bool message_holds(struct desk *desk, const struct source_config *source, const cJSON *message, struct error *err)
+static bool message_holds(
+    struct desk *desk, const struct source_config *source, const cJSON *message, struct error *err)
 {
 	const char *url = json_text(message, "SigningCertURL");
 	struct fetch *certificate;
 
 	if (!is_configured(source, json_text(message, "TopicArn")))
-		return error_set(err, ERROR_FORBIDDEN, "that SNS topic is none of this source's (topics: in the configuration)");
+		return error_set(err, ERROR_FORBIDDEN,
+		    "that SNS topic is none of this source's (topics: in the configuration)");
 	if (!sns_certificate_url(url))
-		return error_set(err, ERROR_FORBIDDEN, "the SNS message's certificate is not at one of Amazon's own addresses");
+		return error_set(err, ERROR_FORBIDDEN,
+		    "the SNS message's certificate is not at one of Amazon's own addresses");
 	certificate = fetch_want(desk->sns, url, true, desk->now);
 	if (certificate == NULL || certificate->state != FETCH_HELD)
-		return error_set(err, ERROR_WAIT, "Amazon's certificate is being fetched; send it again");
+		return error_set(
+		    err, ERROR_WAIT, "Amazon's certificate is being fetched; send it again");
 	if (desk->now < certificate->not_before || desk->now > certificate->not_after)
-		return error_set(err, ERROR_FORBIDDEN, "the certificate of the SNS message is not valid now");
+		return error_set(
+		    err, ERROR_FORBIDDEN, "the certificate of the SNS message is not valid now");
 	if (!is_signed_by(certificate->key, message))
-		return error_set(err, ERROR_FORBIDDEN, "the SNS message's signature is missing, malformed or wrong");
+		return error_set(err, ERROR_FORBIDDEN,
+		    "the SNS message's signature is missing, malformed or wrong");
 	return true;
 }
 
-bool sns_holds(struct desk *desk, const struct source_config *source, const struct api_request *request, struct error *err)
+bool sns_holds(struct desk *desk, const struct source_config *source,
+    const struct api_request *request, struct error *err)
 {
 	cJSON *message = json_parse(request->body, request->body_len, NULL);
 	bool ok = message_holds(desk, source, message, err);
@@ -307,25 +331,30 @@ bool sns_holds(struct desk *desk, const struct source_config *source, const stru
 	return ok;
 }
 
-bool sns_confirm(struct desk *desk, const struct source_config *source, const struct api_request *request, struct error *err)
+bool sns_confirm(struct desk *desk, const struct source_config *source,
+    const struct api_request *request, struct error *err)
 {
 	cJSON *message = json_parse(request->body, request->body_len, NULL);
-	const char *url = json_text(message, "SubscribeURL"), *topic = json_text(message, "TopicArn");
+	const char *url = json_text(message, "SubscribeURL"),
+		   *topic = json_text(message, "TopicArn");
 	bool ok = true;
 
 	/* An UnsubscribeConfirmation has such an address too: calling it would subscribe again. */
 	if (!text_equal(json_text(message, "Type"), "SubscriptionConfirmation"))
 		goto out;
 	if (source->topics == NULL) {
-		log_warn("source=%s sns topic=%s asks to be confirmed; name it under the source's topics, or confirm it in AWS", source->name,
-		    topic != NULL ? topic : "?");
+		log_warn("source=%s sns topic=%s asks to be confirmed; name it under the source's "
+			 "topics, or confirm it in AWS",
+		    source->name, topic != NULL ? topic : "?");
 		goto out;
 	}
 	ok = message_holds(desk, source, message, err);
 	if (ok && !sns_subscribe_url(url))
-		ok = error_set(err, ERROR_FORBIDDEN, "the SNS subscription is not to be confirmed at one of Amazon's own addresses");
+		ok = error_set(err, ERROR_FORBIDDEN,
+		    "the SNS subscription is not to be confirmed at one of Amazon's own addresses");
 	if (ok && fetch_want(desk->sns, url, false, desk->now) == NULL)
-		ok = error_set(err, ERROR_WAIT, "too many subscriptions are being confirmed; send it again");
+		ok = error_set(
+		    err, ERROR_WAIT, "too many subscriptions are being confirmed; send it again");
 out:
 	cJSON_Delete(message);
 	return ok;

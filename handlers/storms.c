@@ -29,10 +29,12 @@ static const char *rule_of(const struct alert *alert)
 
 bool storm_has(struct desk *desk, const struct alert *alert, const char *channel)
 {
-	return alert->severity < SEVERITY_CRITICAL && storage_storm_of(desk->storage, alert->id, channel) != 0;
+	return alert->severity < SEVERITY_CRITICAL &&
+	       storage_storm_of(desk->storage, alert->id, channel) != 0;
 }
 
-bool storm_take(struct desk *desk, const struct alert *alert, const char *channel, int64_t *storm, struct error *err)
+bool storm_take(struct desk *desk, const struct alert *alert, const char *channel, int64_t *storm,
+    struct error *err)
 {
 	const int64_t most = desk->config->slack.storm_after;
 	const char *rule = rule_of(alert);
@@ -52,7 +54,8 @@ bool storm_take(struct desk *desk, const struct alert *alert, const char *channe
 		return true;
 	if (!storage_begin_storm(desk->storage, channel, rule, desk->now, storm, err))
 		return false;
-	log_info("S%" PRId64 " begins: many alerts of one rule are one card channel=%s", *storm, channel);
+	log_info("S%" PRId64 " begins: many alerts of one rule are one card channel=%s", *storm,
+	    channel);
 	return true;
 }
 
@@ -60,10 +63,12 @@ bool storm_take(struct desk *desk, const struct alert *alert, const char *channe
 
 static bool applies(const struct alert *alert, const char *verb)
 {
-	return alert->status == ALERT_OPEN || (strcmp(verb, "resolve") == 0 && alert->status == ALERT_ACKED);
+	return alert->status == ALERT_OPEN ||
+	       (strcmp(verb, "resolve") == 0 && alert->status == ALERT_ACKED);
 }
 
-static bool act_on(struct desk *desk, const struct actor *actor, int64_t id, const char *verb, struct error *err)
+static bool act_on(
+    struct desk *desk, const struct actor *actor, int64_t id, const char *verb, struct error *err)
 {
 	struct alert *alert = storage_alert(desk->storage, id, NULL), *now = NULL;
 	bool ok = true;
@@ -80,7 +85,8 @@ static bool go_on(struct desk *desk, struct storm *storm, struct error *err)
 {
 	const struct actor actor = {.who = storm->doing_by, .via = storm->doing_via};
 	int64_t alerts[STORM_SLICE];
-	size_t count = storage_storm_alerts(desk->storage, storm->id, storm->done_to, alerts, STORM_SLICE);
+	size_t count =
+	    storage_storm_alerts(desk->storage, storm->id, storm->done_to, alerts, STORM_SLICE);
 
 	for (size_t i = 0; i < count; i++) {
 		if (!act_on(desk, &actor, alerts[i], storm->doing, err))
@@ -92,10 +98,12 @@ static bool go_on(struct desk *desk, struct storm *storm, struct error *err)
 		replace_text(&storm->doing, NULL);
 		storm->done_to = 0;
 	}
-	return storage_put_storm(desk->storage, storm, err) && say_storm(desk, storm->id, storm->channel, err);
+	return storage_put_storm(desk->storage, storm, err) &&
+	       say_storm(desk, storm->id, storm->channel, err);
 }
 
-static bool begin_doing(struct desk *desk, const struct actor *actor, struct storm *storm, const char *verb, struct buf *said, struct error *err)
+static bool begin_doing(struct desk *desk, const struct actor *actor, struct storm *storm,
+    const char *verb, struct buf *said, struct error *err)
 {
 	struct storm_facts facts;
 	int64_t count;
@@ -104,11 +112,13 @@ static bool begin_doing(struct desk *desk, const struct actor *actor, struct sto
 
 	if (!storage_storm_facts(desk->storage, storm->id, &facts, err))
 		return false;
-	count = facts.states[ALERT_OPEN] + (strcmp(verb, "resolve") == 0 ? facts.states[ALERT_ACKED] : 0);
+	count = facts.states[ALERT_OPEN] +
+		(strcmp(verb, "resolve") == 0 ? facts.states[ALERT_ACKED] : 0);
 	storm_facts_fini(&facts);
 	if (count == 0 || storm->doing != NULL) {
 		buf_printf(said, "S%" PRId64 ": %s", storm->id,
-		    count == 0 ? "nothing of it is left to do that with" : "somebody is at it already");
+		    count == 0 ? "nothing of it is left to do that with"
+			       : "somebody is at it already");
 		return true;
 	}
 	snprintf(subject, sizeof(subject), "S%" PRId64, storm->id);
@@ -116,20 +126,25 @@ static bool begin_doing(struct desk *desk, const struct actor *actor, struct sto
 	replace_text(&storm->doing_by, actor->who);
 	replace_text(&storm->doing_via, actor->via);
 	storm->done_to = 0;
-	ok = desk_audit(desk, actor, strcmp(verb, "ack") == 0 ? "acked" : "resolved", subject, NULL, err) && go_on(desk, storm, err);
+	ok = desk_audit(desk, actor, strcmp(verb, "ack") == 0 ? "acked" : "resolved", subject, NULL,
+		 err) &&
+	     go_on(desk, storm, err);
 	desk->has_storm_work = true;
-	buf_printf(said, "%s %" PRId64 " alerts of ", strcmp(verb, "ack") == 0 ? "Acking" : "Resolving", count);
+	buf_printf(said, "%s %" PRId64 " alerts of ",
+	    strcmp(verb, "ack") == 0 ? "Acking" : "Resolving", count);
 	buf_put_mrkdwn(said, storm->rule, RULE_UNITS);
 	return ok;
 }
 
-bool storm_act(struct desk *desk, const struct actor *actor, int64_t id, const char *verb, struct buf *said, struct error *err)
+bool storm_act(struct desk *desk, const struct actor *actor, int64_t id, const char *verb,
+    struct buf *said, struct error *err)
 {
 	struct storm storm;
 	bool ok;
 
 	if (!actor->is_token && !desk_allows(desk, desk->config->policy.responders, actor))
-		return error_set(err, ERROR_FORBIDDEN, "only responders may %s alerts (policy.responders)", verb);
+		return error_set(err, ERROR_FORBIDDEN,
+		    "only responders may %s alerts (policy.responders)", verb);
 	if (!storage_storm(desk->storage, id, &storm))
 		return error_set(err, ERROR_NOT_FOUND, "there is no S%" PRId64, id);
 	ok = begin_doing(desk, actor, &storm, verb, said, err);
@@ -150,7 +165,8 @@ bool storms_tick(struct desk *desk, struct error *err)
 		return true;
 	}
 	ok = go_on(desk, &storm, &why);
-	if (!ok && (why.kind == ERROR_FORBIDDEN || why.kind == ERROR_REFUSED || why.kind == ERROR_NOT_FOUND)) {
+	if (!ok && (why.kind == ERROR_FORBIDDEN || why.kind == ERROR_REFUSED ||
+		       why.kind == ERROR_NOT_FOUND)) {
 		/* Whoever pressed may not any more: it ends here. */
 		replace_text(&storm.doing, NULL);
 		ok = storage_put_storm(desk->storage, &storm, err);
@@ -176,21 +192,26 @@ static void put_names(struct buf *out, const char *label, char *const *names, in
 		buf_printf(out, " and %" PRId64 " more", count - STORM_NAMES_MAX);
 }
 
-static void put_states(struct buf *out, const struct desk *desk, const struct storm *storm, const struct storm_facts *facts)
+static void put_states(struct buf *out, const struct desk *desk, const struct storm *storm,
+    const struct storm_facts *facts)
 {
-	static const enum alert_status order[] = {ALERT_OPEN, ALERT_ACKED, ALERT_RESOLVED, ALERT_EXPECTED, ALERT_CLAIMED};
+	static const enum alert_status order[] = {
+	    ALERT_OPEN, ALERT_ACKED, ALERT_RESOLVED, ALERT_EXPECTED, ALERT_CLAIMED};
 	bool any = false;
 
-	buf_puts(out, facts->states[ALERT_OPEN] > 0 ? ":large_red_square: " :
-		      facts->states[ALERT_ACKED] > 0 ? ":large_yellow_square: " : ":large_green_square: ");
+	buf_puts(out, facts->states[ALERT_OPEN] > 0    ? ":large_red_square: "
+		      : facts->states[ALERT_ACKED] > 0 ? ":large_yellow_square: "
+						       : ":large_green_square: ");
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
 		if (facts->states[order[i]] == 0)
 			continue;
-		buf_printf(out, "%s%" PRId64 " %s", any ? " · " : "", facts->states[order[i]], alert_status_name(order[i]));
+		buf_printf(out, "%s%" PRId64 " %s", any ? " · " : "", facts->states[order[i]],
+		    alert_status_name(order[i]));
 		any = true;
 	}
 	if (storm->doing_by != NULL) {
-		buf_puts(out, storm->doing != NULL ? " · being worked through by " : " · all at once by ");
+		buf_puts(out,
+		    storm->doing != NULL ? " · being worked through by " : " · all at once by ");
 		buf_put_person(out, desk->config, storm->doing_by);
 	}
 }
@@ -210,18 +231,20 @@ static void add_buttons(cJSON *blocks, const struct storm *storm, const struct s
 }
 
 /* "HIGH · 500 alerts of port-scan"; PUT makes the rule fit for where it stands. */
-static void put_headline(
-    struct buf *out, const struct storm *storm, const struct storm_facts *facts, void (*put)(struct buf *out, const char *text, size_t units))
+static void put_headline(struct buf *out, const struct storm *storm,
+    const struct storm_facts *facts, void (*put)(struct buf *out, const char *text, size_t units))
 {
 	static const char *const words[] = {"INFO", "LOW", "MEDIUM", "HIGH", "CRITICAL"};
-	static const char *const emoji[] = {
-	    ":white_circle:", ":large_blue_circle:", ":large_yellow_circle:", ":large_orange_circle:", ":red_circle:"};
+	static const char *const emoji[] = {":white_circle:", ":large_blue_circle:",
+	    ":large_yellow_circle:", ":large_orange_circle:", ":red_circle:"};
 
-	buf_printf(out, "%s %s · %" PRId64 " alerts of ", emoji[facts->severity], words[facts->severity], facts->total);
+	buf_printf(out, "%s %s · %" PRId64 " alerts of ", emoji[facts->severity],
+	    words[facts->severity], facts->total);
 	put(out, storm->rule, RULE_UNITS);
 }
 
-static void put_card(const struct desk *desk, const struct storm *storm, const struct storm_facts *facts, bool is_plain, cJSON *body)
+static void put_card(const struct desk *desk, const struct storm *storm,
+    const struct storm_facts *facts, bool is_plain, cJSON *body)
 {
 	cJSON *blocks;
 	struct buf text;
@@ -233,17 +256,23 @@ static void put_card(const struct desk *desk, const struct storm *storm, const s
 		blocks = cJSON_AddArrayToObject(body, "blocks");
 		buf_reset(&text);
 		put_headline(&text, storm, facts, buf_put_plain);
-		cJSON_AddItemToObject(blocks_add(blocks, "header", "title"), "text", blocks_plain(buf_text(&text)));
+		cJSON_AddItemToObject(
+		    blocks_add(blocks, "header", "title"), "text", blocks_plain(buf_text(&text)));
 		buf_reset(&text);
 		buf_puts(&text, "*First:* ");
 		buf_put_when(&text, facts->first_at);
 		buf_puts(&text, "   *Last:* ");
 		buf_put_when(&text, facts->last_at);
-		put_names(&text, facts->host_count == 1 ? "Host" : "Hosts", facts->hosts, facts->host_count);
-		put_names(&text, facts->actor_count == 1 ? "Who" : "Who, most often", facts->actors, facts->actor_count);
+		put_names(&text, facts->host_count == 1 ? "Host" : "Hosts", facts->hosts,
+		    facts->host_count);
+		put_names(&text, facts->actor_count == 1 ? "Who" : "Who, most often", facts->actors,
+		    facts->actor_count);
 		blocks_add_section(blocks, "facts", buf_text(&text));
 		buf_reset(&text);
-		buf_printf(&text, "S%" PRId64 " · more of this rule than can be told one by one: they share this card, each is in `alerts`", storm->id);
+		buf_printf(&text,
+		    "S%" PRId64 " · more of this rule than can be told one by one: they share this "
+				"card, each is in `alerts`",
+		    storm->id);
 		blocks_add_context(blocks, "why", buf_text(&text));
 		buf_reset(&text);
 		put_states(&text, desk, storm, facts);

@@ -36,8 +36,7 @@ static const struct door {
 	struct api_param header;
 } doors[] = {
     {"POST", "/api/v2/alerts", {"Authorization", TOKEN}},
-    {"POST", "/api/v2/silences", {"Authorization", TOKEN}},
-    {"POST", "/v2/enqueue", {"X-None", ""}},
+    {"POST", "/api/v2/silences", {"Authorization", TOKEN}}, {"POST", "/v2/enqueue", {"X-None", ""}},
     {"POST", "/v2/change/enqueue", {"X-None", ""}},
     {"POST", "/v1/alerts/hook", {"Authorization", TOKEN}},
     {"POST", "/v1/alerts/aws", {"x-amz-sns-message-type", "Notification"}},
@@ -63,14 +62,16 @@ static void set_up(void)
 	storage_close(storage);
 	if (config == NULL) {
 		file = mkstemp(path);
-		if (file < 0 || write(file, config_text, sizeof(config_text) - 1) != (ssize_t)sizeof(config_text) - 1)
+		if (file < 0 || write(file, config_text, sizeof(config_text) - 1) !=
+				    (ssize_t)sizeof(config_text) - 1)
 			abort();
 		close(file);
 		config = config_load(path, NULL, &err);
 		unlink(path);
 	}
 	storage = storage_open("sqlite::memory:", &err);
-	desk = config != NULL && storage != NULL ? desk_new(config, storage, 1772452800, &err) : NULL;
+	desk =
+	    config != NULL && storage != NULL ? desk_new(config, storage, 1772452800, &err) : NULL;
 	if (desk == NULL)
 		abort();
 	rounds = 0;

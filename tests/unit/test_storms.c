@@ -23,9 +23,12 @@ static void sends(struct desk_world *w, const char *rule, int number, const char
 	struct error err = {0};
 	char body[256];
 
-	snprintf(body, sizeof(body), "{\"title\":\"t\",\"rule\":\"%s\",\"host\":\"web-%d\",\"actor\":\"a%d\",\"severity\":\"%s\"}", rule, number,
-	    number % 2, severity);
-	assert_true(format_read(w->desk->native, body, strlen(body), "test", true, w->desk->now, &result, &err));
+	snprintf(body, sizeof(body),
+	    "{\"title\":\"t\",\"rule\":\"%s\",\"host\":\"web-%d\",\"actor\":\"a%d\",\"severity\":"
+	    "\"%s\"}",
+	    rule, number, number % 2, severity);
+	assert_true(format_read(
+	    w->desk->native, body, strlen(body), "test", true, w->desk->now, &result, &err));
 	desk_world_begin(w);
 	assert_true(intake(w->desk, result.items[0].alert, &err));
 	desk_world_end(w, true);
@@ -69,7 +72,8 @@ static void speak(struct desk_world *w, bool delivers, struct spoken_words *said
 		assert_true(word_render(w->desk, word, &spoken, &err));
 		if (!spoken.is_nothing && strcmp(word->kind, WORD_STORM) == 0) {
 			said->storms++;
-			snprintf(said->text, sizeof(said->text), "%s", json_text(spoken.body, "text"));
+			snprintf(
+			    said->text, sizeof(said->text), "%s", json_text(spoken.body, "text"));
 		} else if (!spoken.is_nothing) {
 			said->cards++;
 		}
@@ -211,11 +215,16 @@ static void storm__acked_and_resolved__is_so_for_all_in_slices(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(alerts__of_one_rule__share_a_card_from_one_too_many_on, setup, teardown),
-	    cmocka_unit_test_setup_teardown(alerts__that_were_posted__are_in_no_storm, setup, teardown),
-	    cmocka_unit_test_setup_teardown(storm__that_was_quiet_for_long__is_over, setup, teardown),
-	    cmocka_unit_test_setup_teardown(member__that_becomes_critical__gets_a_card_of_its_own, setup, teardown),
-	    cmocka_unit_test_setup_teardown(storm__acked_and_resolved__is_so_for_all_in_slices, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		alerts__of_one_rule__share_a_card_from_one_too_many_on, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		alerts__that_were_posted__are_in_no_storm, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		storm__that_was_quiet_for_long__is_over, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		member__that_becomes_critical__gets_a_card_of_its_own, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		storm__acked_and_resolved__is_so_for_all_in_slices, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
