@@ -48,6 +48,7 @@
 #define CLOSE_TURNS 200      /* turns of the loop in which handles may close */
 #define OPEN_FILES_MAX 65536
 #define COMPLAIN_EVERY 60    /* ticks between complaints of the same trouble */
+#define HEAD_EVERY_S 86400   /* between log lines with the head of the audit log */
 
 /* A configuration that SIGHUP replaced. */
 struct retired {
@@ -76,6 +77,7 @@ struct bot {
 	uint64_t probed_at;
 	bool is_stored; /* what the last probe said */
 	int64_t tick_failures;
+	int64_t head_said_at; /* when the log was last told the head of the audit log; TIME_NONE: not yet */
 	struct metrics counts;
 };
 
@@ -274,6 +276,29 @@ static void free_retired(struct bot *bot, bool all)
 	}
 }
 
+/* After a commit: what could still be undone proves nothing. */
+static void say_head(void *ctx, bool stored)
+{
+	struct bot *bot = ctx;
+	int64_t count = 0;
+	char head[65] = "";
+
+	if (!stored || !storage_audit_head(bot->storage, &count, head))
+		return; /* the next tick tries again */
+	log_info("audit head seq=%" PRId64 " hash=%s", count, head);
+	bot->head_said_at = clock_now();
+}
+
+/* Once a day, and at the start: logs are kept elsewhere, so a line there proves that rows were cut off here. */
+static void say_head_when_due(struct bot *bot)
+{
+	int64_t now = clock_now();
+
+	if (bot->head_said_at != TIME_NONE && now >= bot->head_said_at && now - bot->head_said_at < HEAD_EVERY_S)
+		return;
+	loop_after_commit(&bot->loop, say_head, bot);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
 	struct bot *bot = timer->data;
@@ -288,6 +313,7 @@ static void on_tick(uv_timer_t *timer)
 	}
 	fetcher_tick(bot->fetcher);
 	free_retired(bot, false);
+	say_head_when_due(bot);
 }
 
 static void on_sweep(uv_timer_t *timer)
@@ -539,6 +565,7 @@ static bool open_desk(struct bot *bot, struct error *err)
 static bool bot_init(struct bot *bot, const char *path, struct error *err)
 {
 	STAILQ_INIT(&bot->retired);
+	bot->head_said_at = TIME_NONE;
 	bot->config = config_load(path, NULL, err);
 	if (bot->config == NULL)
 		return false;
