@@ -493,6 +493,15 @@ static void list__longer_than_a_page__comes_in_pages(void **state)
 	assert_int_equal(GET(get(w, "/incidents?limit=1000"), "limit")->valueint, 100);
 }
 
+static bool shows(const cJSON *json, const char *text)
+{
+	char *all = cJSON_PrintUnformatted(json);
+	bool found = strstr(all, text) != NULL;
+
+	free(all);
+	return found;
+}
+
 /* Every member that the published example has, ours has (but for what is named). */
 static void assert_has_members(const cJSON *ours, const cJSON *theirs, const char *without)
 {
@@ -913,8 +922,7 @@ static void timers__scaled__do_what_their_service_says(void **state)
 	id = opened(w, "ladder");
 	world_until(w, GET(world_pd_incident(w, id), "escalation_level")->valueint == 3);
 	/* Twice round, then no further. */
-	world_until(w, strstr(cJSON_PrintUnformatted(GET(world_pd_incident(w, id), "log_entries")),
-			   "repeat_escalation_path") != NULL);
+	world_until(w, shows(world_pd_incident(w, id), "repeat_escalation_path"));
 	world_until(w, GET(world_pd_incident(w, id), "escalation_level")->valueint == 3);
 
 	id = opened(w, "ack");
@@ -1137,7 +1145,7 @@ static void webhook__receiver_away__comes_when_it_is_back(void **state)
 	receiver_stop();
 	id = opened(w, "d");
 	world_pd_act(w, "Alice", id, "ack", NULL);
-	world_until(w, strstr(cJSON_PrintUnformatted(world_pd_state(w)), "\"attempts\":2") != NULL);
+	world_until(w, shows(world_pd_state(w), "\"attempts\":2"));
 	receiver_start(port);
 	world_until(w, received() == 2);
 	assert_hook(0, "incident.triggered", NULL);

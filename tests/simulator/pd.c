@@ -702,7 +702,7 @@ static void on_due(void *ctx)
 	incident->timer = NULL;
 	for (i = 0; i < PD_DUE_COUNT; i++) {
 		if (incident->due_ms[i] != 0 && incident->due_ms[i] <= now)
-			pd_timeout(incident, i);
+			pd_timeout(incident, (enum pd_due)i);
 	}
 	arm(incident);
 }
@@ -837,7 +837,8 @@ struct pd_incident *pd_open(struct pd *pd, struct pd_service *service, const cha
 	sim_put(cJSON_AddObjectToObject(more, "event_details"), "description", title);
 	summary = strcmp(via, "api") == 0 ? xstrdup("Triggered through the API")
 					  : said("Triggered", agent);
-	log_put(incident, "trigger", agent, via, summary, more);
+	/* In the record an event is the service's; its webhook names the integration. */
+	log_put(incident, "trigger", strcmp(via, "api") == 0 ? NULL : agent, via, summary, more);
 	free(summary);
 	notify(incident);
 	arm_for_status(incident);
@@ -1338,8 +1339,7 @@ static struct sim_alert *alert_new(
 		alert->incident = pd_open(pd, service, alert->summary,
 		    service->has_no_alerts ? dedup_key : NULL, agent, "api", client, channel);
 	else
-		log_put(alert->incident, "trigger", agent, "api", "Triggered through the API",
-		    NULL);
+		log_put(alert->incident, "trigger", NULL, "api", "Triggered through the API", NULL);
 	cJSON_Delete(agent);
 	cJSON_Delete(client);
 	cJSON_Delete(channel);

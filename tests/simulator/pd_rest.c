@@ -55,6 +55,8 @@ bool pd_rest_owns(const char *path)
 	    "webhook_subscriptions", "schedules"};
 	size_t i, len;
 
+	if (path[0] != '/')
+		return false;
 	path = stripped(path) + 1;
 	len = strcspn(path, "/");
 	for (i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
