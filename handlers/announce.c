@@ -158,7 +158,7 @@ static bool check_reason(const struct plan *plan, struct error *err)
 	if (because != NULL && strlen(because) > ANNOUNCE_REASON_MAX)
 		return error_set(
 		    err, ERROR_USAGE, "a reason has at most %d bytes", ANNOUNCE_REASON_MAX);
-	if (because != NULL && because[strspn(because, " \t\r\n")] != '\0')
+	if (!text_shows_nothing(because))
 		return true;
 	try = form(&plan->matches, &(struct announce_request){0}, 0, 0);
 	error_set(err, ERROR_REFUSED, "an announcement needs a reason; try: %s", try);

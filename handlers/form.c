@@ -550,7 +550,7 @@ static void asking_init(struct asking *asking, const struct desk *desk, const st
 	if (!read_max(asking, form->max, &err))
 		complain(asking, FORM_MAX, &err);
 	error_clear(&err);
-	if (form->because == NULL || form->because[strspn(form->because, " \t\r\n")] == '\0') {
+	if (text_shows_nothing(form->because)) {
 		error_set(&err, ERROR_REFUSED, "an announcement needs a reason");
 		complain(asking, FORM_BECAUSE, &err);
 	}

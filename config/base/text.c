@@ -103,6 +103,27 @@ bool text_has_invisible(const char *text)
 	return false;
 }
 
+/* Blanks of Unicode that are no ASCII; those which invisible characters count among are not here. */
+static bool is_blank(uint32_t code)
+{
+	return code == ' ' || code == '\t' || code == '\r' || code == '\n' || code == 0xA0 || code == 0x1680 ||
+	       (code >= 0x2000 && code <= 0x200A) || code == 0x2028 || code == 0x2029 || code == 0x202F ||
+	       code == 0x205F || code == 0x2800 || code == 0x3000;
+}
+
+bool text_shows_nothing(const char *text)
+{
+	size_t len = text != NULL ? strlen(text) : 0, size;
+
+	for (size_t i = 0; i < len; i += size) {
+		uint32_t code = utf8_decode(text + i, len - i, &size);
+
+		if (!is_blank(code) && !codepoint_is_invisible(code))
+			return false;
+	}
+	return true;
+}
+
 size_t utf16_prefix(const char *text, size_t len, size_t units)
 {
 	size_t at = 0, size;

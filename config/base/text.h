@@ -18,6 +18,8 @@ void buf_put_utf8(struct buf *buf, uint32_t codepoint);
 bool codepoint_is_invisible(uint32_t codepoint);
 /* True when TEXT holds any invisible code point, or is not UTF-8. */
 bool text_has_invisible(const char *text);
+/* True when TEXT shows nothing: NULL, or only blanks and characters that are not seen. */
+bool text_shows_nothing(const char *text);
 /* The longest prefix of TEXT of at most UNITS UTF-16 units that ends on a character boundary, in bytes. */
 size_t utf16_prefix(const char *text, size_t len, size_t units);
 size_t utf16_length(const char *text, size_t len);

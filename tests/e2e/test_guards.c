@@ -131,6 +131,8 @@ static void announcement__without_a_reason_or_a_match__is_refused(void **state)
 
 	refused(w, "expect host=web-1 for 30m", "needs a reason");
 	refused(w, "expect host=web-1 because", "needs a reason");
+	/* One that nobody can see is none. */
+	refused(w, "expect host=web-1 because \xE2\x80\x8B \xC2\xA0\xE2\x81\xA0", "needs a reason");
 	refused(w, "expect because deploy", "at least one MATCH");
 	refused(w, "expect host=* because deploy", "at least one match");
 	refused(w, "expect host=* rule=** because deploy", "at least one match");
