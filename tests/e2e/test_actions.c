@@ -26,6 +26,7 @@ static cJSON *paged(struct world *w)
 	world_send_one(w, "falco", SHELL);
 	world_until(w, world_find(w, URGENT, "A1") != NULL);
 	world_until(w, world_incident(w, "headsup-A1") != NULL);
+	world_until(w, json_text(json_get(world_alert(w, "A1"), "slack"), "ts") != NULL);
 	return world_find(w, URGENT, "A1");
 }
 
@@ -145,6 +146,7 @@ static void escalate__by_slash_and_mention__does_the_same(void **state)
 	assert_non_null(strstr(world_says(w, "alice", "#security-alerts", "escalate A1 because odd"), "A1"));
 	world_until(w, incident_is(w, "headsup-A1", "triggered"));
 	world_until(w, world_find(w, "#security-alerts", "A2") != NULL);
+	world_until(w, json_text(json_get(world_alert(w, "A2"), "slack"), "ts") != NULL);
 	world_mention(w, "bob", "#security-alerts", world_ts(world_find(w, "#security-alerts", "A2")), "escalate");
 	world_until(w, incident_is(w, "headsup-A2", "triggered"));
 }

@@ -220,7 +220,8 @@ static void commands__by_mention_and_direct_message__answer_like_the_slash_comma
 
 	world_send_one(w, "falco", FALCO_EXEC);
 	cJSON *message = card(w, "#security-alerts", "A1");
-	/* In the alert's thread no id is needed. */
+	/* In the alert's thread no id is needed, once headsup knows where its card stands. */
+	world_until(w, json_text(json_get(world_alert(w, "A1"), "slack"), "ts") != NULL);
 	world_mention(w, "bob", "#security-alerts", world_ts(message), "show");
 	world_until(w, world_find_reply(w, "#security-alerts", world_ts(message), "kubernetes-admin") != NULL);
 	world_dm(w, "alice", "alerts open");
