@@ -1299,6 +1299,31 @@ static void merge__by_a_person__is_told_as_resolved_with_a_reason(void **state)
 	cJSON_Delete(json);
 }
 
+/* Whatever headsup makes of it: it was reached, and again where it listens after a restart. */
+static void harness__with_webhooks__delivers_to_headsup(void **state)
+{
+	static const bool tls[] = {false, true};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		const struct world_options options = {
+		    .tls = tls[i], .pd_api = true, .pd_webhooks = true};
+		struct world *w = world_start(&options);
+		const cJSON *delivery;
+
+		opened(w, "d");
+		world_until(w, world_pd_hooks(w, NULL, "waiting") == 0 &&
+				   world_pd_hooks(w, NULL, "sending") == 0);
+		delivery = cJSON_GetArrayItem(GET(world_pd_state(w), "deliveries"), 0);
+		assert_int_equal(GET(delivery, "attempts")->valueint, 1);
+		assert_int_not_equal(GET(delivery, "status")->valueint, 0);
+		world_restart(w);
+		assert_true(shows(GET(world_pd_state(w), "webhook_subscriptions"), w->url));
+		world_stop(w);
+	}
+}
+
 static int setup(void **state)
 {
 	const struct world_options options = {.no_start = true};
@@ -1354,6 +1379,7 @@ int main(void)
 	    T(subscription__made_by_rest__tells_its_secret_once),
 	    T(webhook__with_a_fault__is_lost_doubled_late_or_forged),
 	    T(merge__by_a_person__is_told_as_resolved_with_a_reason),
+	    cmocka_unit_test(harness__with_webhooks__delivers_to_headsup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
