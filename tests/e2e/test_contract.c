@@ -119,7 +119,7 @@ static void command__with_the_ends_of_sentences__is_understood(void **state)
 	struct world *w = *state;
 
 	world_send_one(w, NULL, "{\"title\":\"t\",\"host\":\"web-1\"}");
-	world_until(w, world_find(w, ALERTS, "A1") != NULL);
+	world_until(w, json_text(json_get(world_alert(w, "A1"), "slack"), "ts") != NULL);
 	const char *ts = world_ts(world_find(w, ALERTS, "A1"));
 	world_mention(w, "alice", ALERTS, ts, "ack!");
 	world_until(w, strcmp(world_status(w, "A1"), "acked") == 0);
@@ -168,7 +168,7 @@ static void slack__that_does_not_say_who_we_are__is_connected_all_the_same(void 
 	world_boot(w);
 	world_until(w, world_slack_is(w, "connected"));
 	world_send_one(w, NULL, "{\"title\":\"t\",\"host\":\"web-1\"}");
-	world_until(w, world_find(w, ALERTS, "A1") != NULL);
+	world_until(w, json_text(json_get(world_alert(w, "A1"), "slack"), "ts") != NULL);
 	world_mention(w, "alice", ALERTS, world_ts(world_find(w, ALERTS, "A1")), "ack");
 	world_until(w, strcmp(world_status(w, "A1"), "acked") == 0);
 	world_stop(w);
