@@ -131,26 +131,57 @@ void announcement_begin_retelling(struct announcement *announcement)
 		announcement->retell = RETELL_ALL;
 }
 
-/* Does it still fire? Of a single event nobody can tell, and it is only counted. */
+/*
+ * Does it still fire? Of a single event nobody can tell, and it is only counted. What counts is the window's own end: that may
+ * have been noticed late, when headsup was away.
+ */
 static bool still_fires(
     struct desk *desk, const struct announcement *announcement, const struct alert *alert)
 {
-	if (alert->count > 1 && alert->last_seen > announcement->over_at - STILL_FIRING_S)
+	const int64_t ends_at = announcement_ends_at(announcement);
+	const int64_t end = announcement->over_at < ends_at ? announcement->over_at : ends_at;
+
+	if (alert->count > 1 && alert->last_seen >= end - STILL_FIRING_S)
 		return true;
 	return storage_resolves(desk->storage, alert->source);
+}
+
+/* ALERT was covered and is resolved by now: it stays so, and pages nobody, but people see it with MARK. */
+static bool show(struct desk *desk, struct alert *alert, const char *mark, struct error *err)
+{
+	const struct event event = {.at = desk->now,
+	    .who = headsup.who,
+	    .via = headsup.via,
+	    .what = "noted",
+	    .note = mark};
+
+	alert->nearest = alert->announcement;
+	alert->announcement = 0;
+	replace_text(&alert->mark, mark);
+	replace_text(&alert->nearest_why, mark);
+	alert->version++;
+	alert_route(desk, alert);
+	return storage_add_event(desk->storage, alert->id, &event, err) &&
+	       storage_put_alert(desk->storage, alert, err) && say_card(desk, alert, err);
 }
 
 struct covered {
 	int64_t list[RETELL_BATCH];
 	size_t count;
+	size_t seen;       /* rows looked at, those which were not taken included */
+	int64_t last;      /* and the last of them */
+	bool has_resolved; /* those are taken too */
 };
 
 static bool take_covered(void *ctx, const struct alert *alert)
 {
 	struct covered *covered = ctx;
 
-	covered->list[covered->count++] = alert->id;
-	return covered->count < RETELL_BATCH;
+	covered->seen++;
+	covered->last = alert->id;
+	if (!covered->has_resolved || alert->status == ALERT_EXPECTED || alert->status == ALERT_RESOLVED)
+		covered->list[covered->count++] = alert->id;
+	return covered->seen < RETELL_BATCH;
 }
 
 static bool tell_one(struct desk *desk, struct announcement *announcement, int64_t id,
@@ -168,7 +199,9 @@ static bool tell_one(struct desk *desk, struct announcement *announcement, int64
 			? "H%" PRId64 " covered it, and somebody said: not me"
 			: "H%" PRId64 " covered it and is over: it still fires",
 		    announcement->id);
-		ok = fire(desk, &headsup, alert, "fired", mark, err);
+		ok = alert->status == ALERT_RESOLVED
+			 ? show(desk, alert, mark, err)
+			 : fire(desk, &headsup, alert, "fired", mark, err);
 		announcement->retold++;
 		buf_printf(told, " A%" PRId64, id);
 	}
@@ -197,26 +230,28 @@ static bool say_told(struct desk *desk, const struct announcement *announcement,
 /* Looks at the next of what ANNOUNCEMENT covered. */
 static bool tell_some(struct desk *desk, struct announcement *announcement, struct error *err)
 {
-	const struct alert_query query = {.status = ALERT_EXPECTED,
+	/* Who was not the author hid what is resolved by now as well. */
+	const bool all = announcement->retell == RETELL_ALL;
+	const struct alert_query query = {.status = all ? -1 : ALERT_EXPECTED,
 	    .since = TIME_NONE,
 	    .until = TIME_NONE,
 	    .before_id = announcement->retell_before,
 	    .announcement = announcement->id,
 	    .limit = RETELL_BATCH};
-	struct covered covered = {.count = 0};
+	struct covered covered = {.has_resolved = all};
 	struct buf told;
 	bool ok = storage_each_alert(desk->storage, &query, take_covered, &covered, err);
 
 	buf_init(&told, RETELL_BATCH * 24);
-	for (size_t i = 0; ok && i < covered.count; i++) {
+	for (size_t i = 0; ok && i < covered.count; i++)
 		ok = tell_one(desk, announcement, covered.list[i], &told, err);
-		announcement->retell_before = covered.list[i];
-	}
+	if (covered.seen > 0)
+		announcement->retell_before = covered.last;
 	ok = ok && say_told(desk, announcement, &told, err);
 	buf_fini(&told);
 	if (!ok)
 		return false;
-	if (covered.count < RETELL_BATCH)
+	if (covered.seen < RETELL_BATCH)
 		announcement->retell = RETELL_NONE;
 	return storage_put_announcement(desk->storage, announcement, err);
 }

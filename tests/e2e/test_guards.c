@@ -434,6 +434,9 @@ static void not_me__said_by_anybody__ends_it_and_tells_all_anew(void **state)
 	world_until(w, strcmp(text(announcement(w, "H1"), "approved_by"), "bob") == 0);
 	const char *low = fires(w, "web-1", "alice", "low");
 	const char *critical = fires(w, "web-2", "alice", "critical");
+	const char *over = fires(w, "web-9", "alice", "medium");
+	world_act(w, over, "resolve", NULL);
+	assert_null(world_find(w, ALERTS, "web-9"));
 	assert_status(w, low, "expected");
 	assert_status(w, critical, "expected");
 	assert_null(world_incident(w, "headsup-A2"));
@@ -443,6 +446,9 @@ static void not_me__said_by_anybody__ends_it_and_tells_all_anew(void **state)
 	assert_status(w, critical, "open");
 	world_until(w, world_find(w, ALERTS, low) != NULL);
 	world_until(w, world_find(w, URGENT, critical) != NULL);
+	/* What was made to look resolved is shown too. */
+	world_until(w, card_says(w, ALERTS, over, "somebody said: not me"));
+	assert_status(w, over, "resolved");
 	world_until(w, world_incident(w, "headsup-A2") != NULL);
 	world_until(w, thread_says(w, "H1", "Not me"));
 	assert_true(status_is(w, "H1", "ended"));

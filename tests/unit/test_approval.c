@@ -610,9 +610,11 @@ static void not_me__by_anybody__ends_it_and_tells_all_anew(void **state)
 	const int64_t id = announces(w, &alice, "host=web-*", HOUR);
 	struct announcement *now;
 	struct error err = {0};
-	int64_t single, critical;
+	int64_t single, critical, resolved;
 
 	assert_true(approves(w, "U0BOB", id, 0, &err));
+	resolved = fires(w, (struct firing){.host = "web-9", .key = "over", .severity = SEVERITY_LOW});
+	fires(w, (struct firing){.host = "web-9", .key = "over", .severity = SEVERITY_LOW, .is_resolve = true});
 	single = fires(w, (struct firing){.host = "web-1", .severity = SEVERITY_LOW});
 	critical = fires(w, (struct firing){.host = "web-2", .severity = SEVERITY_CRITICAL});
 	assert_int_equal(words(w, "page", NULL, "trigger"), 0);
@@ -624,11 +626,15 @@ static void not_me__by_anybody__ends_it_and_tells_all_anew(void **state)
 	assert_status(w, id, "ended");
 	assert_alert(w, single, ALERT_OPEN, "H1 covered it, and somebody said: not me");
 	assert_alert(w, critical, ALERT_OPEN, "not me");
-	assert_int_equal(words(w, "page", "A2", "trigger"), 1);
+	/* What is over by now was hidden as well: it is shown, as what it is. */
+	assert_alert(w, resolved, ALERT_RESOLVED, "H1 covered it, and somebody said: not me");
 	assert_int_equal(words(w, "card", "A1", NULL), 1);
+	assert_int_equal(words(w, "page", "A1", NULL), 0);
+	assert_int_equal(words(w, "page", "A3", "trigger"), 1);
+	assert_int_equal(words(w, "card", "A2", NULL), 1);
 	assert_int_equal(audited(w, "not_me", "H1", NULL), 1);
 	assert_int_equal(words(w, "thread", "H1", "*Not me*, says <@U0CAROL>"), 1);
-	assert_int_equal(words(w, "thread", "H1", "Told anew: 2 alerts"), 1);
+	assert_int_equal(words(w, "thread", "H1", "Told anew: 3 alerts"), 1);
 	assert_int_equal(words(w, "thread", "H1", "\"broadcast\":true"), 1);
 	assert_alert(w, fires(w, (struct firing){.host = "web-3", .severity = SEVERITY_LOW}), ALERT_OPEN, NULL);
 }
@@ -729,6 +735,24 @@ static void end__of_what_still_fires__tells_it_anew(void **state)
 	assert_alert(w, resolved, ALERT_RESOLVED, NULL);
 	assert_int_equal(words(w, "thread", "H1", "Told anew: 2 alerts that still fire"), 1);
 	assert_int_equal(words(w, "thread", "H1", "Still firing, told anew: A5 A4"), 1);
+}
+
+static void end__noticed_late__looks_at_the_last_minutes_of_the_window(void **state)
+{
+	struct desk_world *w = *state;
+	int64_t repeated, early;
+
+	announces(w, &alice, "host=web-*", HOUR);
+	repeated = fires(w, (struct firing){.host = "web-1", .key = "repeated", .severity = SEVERITY_LOW});
+	early = fires(w, (struct firing){.host = "web-2", .key = "early", .severity = SEVERITY_LOW});
+	w->desk->now = NOON + HOUR - STILL_FIRING_S - 1;
+	fires(w, (struct firing){.host = "web-2", .key = "early", .severity = SEVERITY_LOW});
+	w->desk->now = NOON + HOUR - STILL_FIRING_S;
+	fires(w, (struct firing){.host = "web-1", .key = "repeated", .severity = SEVERITY_LOW});
+	ticks(w, NOON + HOUR + 1200); /* headsup was away */
+
+	assert_alert(w, repeated, ALERT_OPEN, "H1 covered it and is over: it still fires");
+	assert_alert(w, early, ALERT_EXPECTED, NULL);
 }
 
 static void reminder__five_minutes_before_the_end__is_said_once(void **state)
@@ -905,6 +929,7 @@ int main(void)
 	    TEST(not_me__of_very_many__is_told_in_parts),
 	    TEST(real__of_a_suppressed_alert__fires_it_and_what_follows),
 	    TEST(end__of_what_still_fires__tells_it_anew),
+	    TEST(end__noticed_late__looks_at_the_last_minutes_of_the_window),
 	    TEST(reminder__five_minutes_before_the_end__is_said_once),
 	    TEST(odd_hour__of_an_alert__is_by_its_actors_clock),
 	    TEST(commands__of_announcements__answer),
