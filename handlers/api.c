@@ -34,6 +34,7 @@ static const struct {
     {409, "Conflict"},
     {413, "Content Too Large"},
     {414, "URI Too Long"},
+    {415, "Unsupported Media Type"},
     {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"},
     {500, "Internal Server Error"},
@@ -567,6 +568,17 @@ static const struct endpoint *admit(struct desk *desk, const struct api_request 
 	return NULL;
 }
 
+/* Is the body as it was written? Inflating a stranger's is not done: a small one could become any size. */
+static bool is_plain(const struct api_request *request, struct api_answer *answer)
+{
+	const char *coding = api_header(request, "content-encoding");
+
+	if (coding == NULL || coding[0] == '\0' || strcasecmp(coding, "identity") == 0)
+		return true;
+	api_problem(answer, 415, "the body is compressed (Content-Encoding), and is taken only as it is: configure the sender not to");
+	return false;
+}
+
 bool api_admit(struct desk *desk, const struct api_request *request, size_t *limit, struct api_answer *answer)
 {
 	char parts[2][PART_MAX] = {{0}};
@@ -574,7 +586,7 @@ bool api_admit(struct desk *desk, const struct api_request *request, size_t *lim
 	const struct endpoint *endpoint = admit(desk, request, &caller, parts, answer);
 
 	*limit = endpoint != NULL ? endpoint->limit : 0;
-	return endpoint != NULL;
+	return endpoint != NULL && is_plain(request, answer);
 }
 
 bool api_handle(struct desk *desk, const struct api_request *request, struct api_answer *answer)
@@ -584,7 +596,7 @@ bool api_handle(struct desk *desk, const struct api_request *request, struct api
 	const struct endpoint *endpoint = admit(desk, request, &call.caller, parts, answer);
 	struct error err;
 
-	if (endpoint == NULL)
+	if (endpoint == NULL || !is_plain(request, answer))
 		return true;
 	if (request->body_len > endpoint->limit) {
 		api_problem(answer, 413, "the body is too large");

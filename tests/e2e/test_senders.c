@@ -134,6 +134,18 @@ static void token__in_the_address__is_in_no_log(void **state)
 	assert_null(strstr(world_log(w), "hook-toke"));
 }
 
+static void body__that_is_compressed__is_refused_clearly(void **state)
+{
+	static const char *const gzip[] = {"Content-Encoding: gzip", NULL}, *const plain[] = {"Content-Encoding: identity", NULL};
+	struct world *w = *state;
+	struct world_answer *answer = world_http(w, "POST", "/v1/alerts/free", "free-token-0123456789abcdef", "{\"title\":\"t\"}", gzip);
+
+	assert_int_equal(answer->status, 415);
+	assert_non_null(strstr(text(answer->json, "detail"), "compressed"));
+	assert_int_equal(world_http(w, "POST", "/v1/alerts/free", NULL, "{\"title\":\"t\"}", gzip)->status, 401);
+	assert_int_equal(world_http(w, "POST", "/v1/alerts/free", "free-token-0123456789abcdef", "{\"title\":\"t\"}", plain)->status, 202);
+}
+
 /* ---- Slack's webhooks -------------------------------------------------------------------------------------- */
 
 static void slack_webhook__posted_as_to_slack__is_answered_as_slack_does(void **state)
@@ -790,6 +802,7 @@ int main(void)
 	    TEST(okta__over_the_wire__is_answered),
 	    TEST(source__past_its_rate__is_429_and_others_are_not_held_up),
 	    TEST(token__in_the_address__is_in_no_log),
+	    TEST(body__that_is_compressed__is_refused_clearly),
 	    TEST(slack_webhook__posted_as_to_slack__is_answered_as_slack_does),
 	    TEST(events__triggered_acknowledged_resolved__are_one_alert_in_each_state),
 	    TEST(event__without_a_key_of_its_own__is_given_one_that_resolves_it),
