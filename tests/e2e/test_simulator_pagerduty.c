@@ -461,7 +461,7 @@ static void search__before_the_index_has_it__finds_nothing_yet(void **state)
 {
 	struct world *w = *state;
 
-	world_pd_config(w, "{\"search_lag_ms\":300}");
+	world_pd_config(w, "{\"search_lag_ms\":1500}");
 	opened(w, "late");
 	assert_int_equal(size_of(get(w, "/incidents?incident_key=late"), "incidents"), 0);
 	assert_int_equal(size_of(get(w, "/incidents"), "incidents"), 1);
@@ -939,7 +939,7 @@ static void event__delayed_or_lost__answers_202_all_the_same(void **state)
 {
 	struct world *w = *state;
 
-	world_pd_config(w, "{\"incident_delay_ms\":200}");
+	world_pd_config(w, "{\"incident_delay_ms\":1000}");
 	event(w, "trigger", WORLD_KEY, "slow");
 	event(w, "acknowledge", WORLD_KEY, "slow");
 	assert_null(world_pd_incident(w, "slow"));
@@ -1126,11 +1126,11 @@ static void webhook__answered_too_late__comes_again(void **state)
 {
 	struct world *w = *state;
 
-	world_pd_config(w, "{\"webhook_timeout_ms\":100}");
+	world_pd_config(w, "{\"webhook_timeout_ms\":300}");
 	subscribe(w, SECRETS);
-	receiver_refuses(202, 1, 400);
+	receiver_refuses(202, 1, 900);
 	opened(w, "d");
-	world_until(w, received() == 2);
+	world_until(w, received() >= 2);
 	assert_string_equal(receiver.got[0].id, receiver.got[1].id);
 	world_until(w, world_pd_hooks(w, NULL, "delivered") == 1);
 }

@@ -1,4 +1,13 @@
-/* pd_control - /sim/pd/: the people who work in PagerDuty's own pages, and its knobs. */
+/*
+ * pd_control - /sim/pd/: the people who work in PagerDuty's own pages, and its knobs.
+ *
+ * POST act: {user, incident | dedup_key, action, note, to, level, into | into_dedup_key, duration,
+ * timer}. GET state, deliveries, incident?id= | ?dedup_key=. POST config: webhook {url, secrets,
+ * events, service} or null; users [{id, name, email}]; policies [{id, name, levels, delay_minutes,
+ * num_loops}]; services [{id, name, routing_key, policy, ack_timeout_s, auto_resolve_s, disabled,
+ * grouping, no_alerts, low_urgency}]; oncall {schedule: user or null}; abilities; token;
+ * timer_scale; and the knobs of set_knob().
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
