@@ -23,7 +23,7 @@
 #define CACHE_KIB 16384      /* of pages in memory */
 #define CHECKPOINT_PAGES 4000     /* of 4 KiB: the log goes back into the database every 16 MiB; pages that come again go once */
 #define WAL_KEPT_MAX (64 << 20)   /* bytes that the log's file keeps after a burst */
-#define UNDO_BYTES (1 << 20)      /* what undoing one event may take in memory */
+#define UNDO_BYTES (127 << 10)    /* what undoing one event may take in memory; see storage.c */
 #define BUSY_MS 250               /* how long a foreign lock may hold the loop */
 #define BUSY_OPEN_MS 5000         /* the same while opening: nobody waits for us yet */
 #define APPLICATION_ID 0x48445355 /* as in 001_facts.sql: the file is headsup's */

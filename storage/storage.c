@@ -260,8 +260,11 @@ static bool open_handle(struct storage *storage, const char *path, int flags, st
 /*
  * For the whole process, before SQLite is first used. What a savepoint would restore is kept in
  * memory; with temp_store = MEMORY SQLite does that in pieces of 1 KiB, which took a fifth of the
- * time of storing an alert, so that is left at its default and the piece is made large instead: an
- * event that changes more than this (none does) would go on in a file under /tmp.
+ * time of storing an alert, so that is left at its default and the piece is made large instead: one
+ * alert's event fits into it. An event that changes more (an array of alerts) goes on in a file
+ * under /var/tmp, into which the piece is written whole; and what SQLite writes at a time must be
+ * less than 128 KiB (seekAndWriteFd() in its os_unix.c cuts the length to 17 bits): a larger one
+ * fails as a full disk does.
  */
 static void configure(void)
 {

@@ -1348,6 +1348,60 @@ static int quiet(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 
+/* More pages than undoing an event takes in memory, and then some. */
+#define MANY_ALERTS 3000
+
+/* Gives all of MANY_ALERTS another version. */
+static void changes_all(struct world *world, int64_t version)
+{
+	struct error err = {0};
+
+	for (int64_t id = 1; id <= MANY_ALERTS; id++) {
+		struct alert *alert = storage_alert(world->storage, id, &err);
+
+		assert_non_null(alert);
+		alert->version = version;
+		assert_ok(storage_put_alert(world->storage, alert, &err), err);
+		alert_free(alert);
+	}
+}
+
+static int64_t versions(struct world *world)
+{
+	return world_number(world, "SELECT sum(version) FROM alerts");
+}
+
+static void event__that_changes_very_much__is_kept_or_undone_whole(void **state)
+{
+	struct world *world = *state;
+	struct error err = {0};
+
+	world_begins(world);
+	for (int i = 0; i < MANY_ALERTS; i++) {
+		struct alert *alert = alert_new();
+
+		alert->title = xstrdup("it happened");
+		alert->description = xasprintf("%01000d", i);
+		alert->dedup_key = xasprintf("%d", i * 7919);
+		alert->received_at = alert->last_seen = NOON;
+		assert_ok(storage_add_alert(world->storage, alert, &err), err);
+		alert_free(alert);
+	}
+	world_ends(world, true);
+	world_commits(world);
+	world_begins(world);
+	changes_all(world, 2);
+	world_ends(world, true);
+	world_commits(world);
+	assert_int_equal(versions(world), 2 * MANY_ALERTS);
+
+	world_begins(world);
+	changes_all(world, 3);
+	world_ends(world, false);
+	world_commits(world);
+	assert_int_equal(versions(world), 2 * MANY_ALERTS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1388,6 +1442,7 @@ int main(void)
 	    TEST(sweep__removes_what_is_old_and_over__and_what_hangs_on_it),
 	    TEST(sweep__received_long_ago_but_seen_lately__stays),
 	    TEST(statements__as_they_are_planned__read_no_more_than_they_need),
+	    TEST(event__that_changes_very_much__is_kept_or_undone_whole),
 	};
 
 	return cmocka_run_group_tests_name("storage", tests, quiet, NULL);
