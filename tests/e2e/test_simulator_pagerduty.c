@@ -64,11 +64,12 @@ static int size_of(const cJSON *json, const char *name)
 static void event(struct world *w, const char *action, const char *key, const char *dedup_key)
 {
 	char *url = xasprintf("%s/v2/enqueue", w->pagerduty);
-	char *body = xasprintf("{\"routing_key\":\"%s\",\"event_action\":\"%s\",\"dedup_key\":\"%s\","
-			       "\"client\":\"headsup\",\"client_url\":\"https://example.com/a\","
-			       "\"payload\":{\"summary\":\"shell in web-3\",\"source\":\"web-3\","
-			       "\"severity\":\"critical\",\"custom_details\":{\"a\":1}}}",
-	    key, action, dedup_key);
+	char *body =
+	    xasprintf("{\"routing_key\":\"%s\",\"event_action\":\"%s\",\"dedup_key\":\"%s\","
+		      "\"client\":\"headsup\",\"client_url\":\"https://example.com/a\","
+		      "\"payload\":{\"summary\":\"shell in web-3\",\"source\":\"web-3\","
+		      "\"severity\":\"critical\",\"custom_details\":{\"a\":1}}}",
+		key, action, dedup_key);
 
 	assert_int_equal(world_http(w, "POST", url, NULL, body, NULL)->status, 202);
 	free(url);
@@ -129,9 +130,9 @@ static struct receiver {
 	pthread_mutex_t lock;
 	struct got got[GOT_MAX];
 	size_t count;
-	int status;    /* what is answered */
-	int refusals;  /* so many times; then 202; -1: for ever */
-	int delay_ms;  /* before the answers that are refusals */
+	int status;   /* what is answered */
+	int refusals; /* so many times; then 202; -1: for ever */
+	int delay_ms; /* before the answers that are refusals */
 	int port;
 } receiver = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -206,13 +207,11 @@ static void receiver_start(int port)
 
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	receiver.daemon = MHD_start_daemon(
-	    MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION, 0, NULL, NULL,
-	    on_hook, NULL, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address,
-	    MHD_OPTION_NOTIFY_COMPLETED, on_hook_over, NULL, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
-	    MHD_OPTION_END);
+	    MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION, 0, NULL, NULL, on_hook,
+	    NULL, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address, MHD_OPTION_NOTIFY_COMPLETED,
+	    on_hook_over, NULL, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
 	assert_non_null(receiver.daemon);
-	receiver.port =
-	    MHD_get_daemon_info(receiver.daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
+	receiver.port = MHD_get_daemon_info(receiver.daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
 }
 
 static void receiver_stop(void)
@@ -296,9 +295,10 @@ static char *signed_by(const char *secret, const char *body)
 
 static void subscribe(struct world *w, const char *secrets)
 {
-	char *config = xasprintf("{\"webhook\":{\"url\":\"http://127.0.0.1:%d/hook\",\"secrets\":%s},"
-				 "\"webhook_retry_ms\":20,\"webhook_retry_max_ms\":40}",
-	    receiver.port, secrets);
+	char *config =
+	    xasprintf("{\"webhook\":{\"url\":\"http://127.0.0.1:%d/hook\",\"secrets\":%s},"
+		      "\"webhook_retry_ms\":20,\"webhook_retry_max_ms\":40}",
+		receiver.port, secrets);
 
 	world_pd_config(w, config);
 	free(config);
@@ -360,8 +360,8 @@ static void write__without_a_person_or_a_body__is_refused(void **state)
 
 		assert_int_equal(answer->status, cases[i].status);
 		assert_int_equal(code_of(answer), cases[i].code);
-		assert_string_equal(world_pd_status(w, "d"),
-		    cases[i].status == 200 ? "acknowledged" : "triggered");
+		assert_string_equal(
+		    world_pd_status(w, "d"), cases[i].status == 200 ? "acknowledged" : "triggered");
 	}
 	assert_int_equal(put(w, "QNONE", ALICE, STATUS("resolved"))->status, 404);
 	assert_int_equal(code_of(rest(w, "GET", "/incidents/QNONE", NULL, NULL)), 2100);
@@ -450,7 +450,8 @@ static void search__by_key__finds_alerts_keys_and_an_empty_one_all(void **state)
 	}
 	found = cJSON_GetArrayItem(GET(get(w, "/incidents?incident_key=a"), "incidents"), 0);
 	assert_true(cJSON_IsNull(GET(found, "incident_key")));
-	assert_int_equal(code_of(rest(w, "GET", "/incidents?statuses=triggered", NULL, NULL)), 2001);
+	assert_int_equal(
+	    code_of(rest(w, "GET", "/incidents?statuses=triggered", NULL, NULL)), 2001);
 	assert_int_equal(code_of(rest(w, "GET", "/incidents?statuses[]=open", NULL, NULL)), 2001);
 	found = get(w, "/incidents?sort_by=created_at:desc&limit=1");
 	assert_string_equal(
@@ -488,7 +489,8 @@ static void list__longer_than_a_page__comes_in_pages(void **state)
 	assert_true(cJSON_IsFalse(GET(page, "more")));
 	assert_int_equal(GET(page, "total")->valueint, 30);
 	assert_int_equal(GET(page, "offset")->valueint, 25);
-	assert_int_equal(rest(w, "GET", "/incidents?offset=9990&limit=11", NULL, NULL)->status, 400);
+	assert_int_equal(
+	    rest(w, "GET", "/incidents?offset=9990&limit=11", NULL, NULL)->status, 400);
 	assert_int_equal(rest(w, "GET", "/incidents?offset=x", NULL, NULL)->status, 400);
 	assert_int_equal(GET(get(w, "/incidents?limit=1000"), "limit")->valueint, 100);
 }
@@ -527,8 +529,8 @@ static void answers__beside_the_published_ones__have_the_same_members(void **sta
 	    {"rest-oncalls-response", "oncalls", "/oncalls", ""},
 	    {"rest-users-query-response", "users", "/users?query=alice",
 		"avatar_url created_via_sso contact_methods notification_rules"},
-	    {"rest-escalation-policy-response", "escalation_policy",
-		"/escalation_policies/PSEC123", "on_call_handoff_notifications"},
+	    {"rest-escalation-policy-response", "escalation_policy", "/escalation_policies/PSEC123",
+		"on_call_handoff_notifications"},
 	    {"rest-services-list-response", "services", "/services",
 		"alert_grouping_parameters incident_urgency_rule support_hours scheduled_actions "
 		"auto_pause_notifications_parameters"},
@@ -580,8 +582,7 @@ static void account__asked_for__is_told(void **state)
 	assert_string_equal(TEXT(GET(service, "escalation_policy"), "id"), "PSEC123");
 	path = xasprintf("/services/PSVCSEC/integrations/%s",
 	    TEXT(cJSON_GetArrayItem(GET(service, "integrations"), 0), "id"));
-	assert_string_equal(
-	    TEXT(GET(get(w, path), "integration"), "integration_key"), WORLD_KEY);
+	assert_string_equal(TEXT(GET(get(w, path), "integration"), "integration_key"), WORLD_KEY);
 	free(path);
 	assert_int_equal(size_of(get(w, "/services?query=pay"), "services"), 1);
 	assert_int_equal(size_of(get(w, "/abilities"), "abilities"), 4);
@@ -664,7 +665,8 @@ static void acknowledge__as_a_person__names_them(void **state)
 
 	assert_string_equal(TEXT(GET(incident, "last_status_change_by"), "id"), "PALICE1");
 	assert_string_equal(
-	    TEXT(GET(cJSON_GetArrayItem(GET(incident, "acknowledgements"), 0), "acknowledger"), "id"),
+	    TEXT(GET(cJSON_GetArrayItem(GET(incident, "acknowledgements"), 0), "acknowledger"),
+		"id"),
 	    "PALICE1");
 	assert_string_equal(
 	    TEXT(cJSON_GetArrayItem(GET(incident, "pending_actions"), 0), "type"), "unacknowledge");
@@ -708,8 +710,7 @@ static void bulk__with_one_that_is_wrong__changes_nothing(void **state)
 
 	assert_int_equal(code_of(rest(w, "PUT", "/incidents", ALICE, bad)), 1004);
 	assert_string_equal(world_pd_status(w, "a"), "triggered");
-	assert_int_equal(
-	    size_of(rest(w, "PUT", "/incidents", ALICE, good)->json, "incidents"), 2);
+	assert_int_equal(size_of(rest(w, "PUT", "/incidents", ALICE, good)->json, "incidents"), 2);
 	assert_string_equal(world_pd_status(w, "a"), "resolved");
 	assert_string_equal(world_pd_status(w, "b"), "acknowledged");
 	buf_init(&many, 1 << 20);
@@ -736,15 +737,18 @@ static void escalation__by_each_way__calls_the_right_people(void **state)
 	    {SET("\"escalation_level\":3"), 200, 0, 3, "PCAROL1", "PSEC123"},
 	    {SET("\"escalation_level\":4"), 400, 1006, 3, "PCAROL1", "PSEC123"},
 	    {SET("\"escalation_level\":0"), 400, 1006, 3, "PCAROL1", "PSEC123"},
-	    {SET("\"assignments\":[{\"assignee\":{\"id\":\"PDAVE12\",\"type\":\"user_reference\"}}]"),
+	    {SET("\"assignments\":[{\"assignee\":{\"id\":\"PDAVE12\",\"type\":\"user_reference\"}}"
+		 "]"),
 		200, 0, 0, "PDAVE12", "PSEC123"},
 	    {SET("\"assignments\":[{\"assignee\":{\"id\":\"PNONE\"}}]"), 400, 1007, 0, "PDAVE12",
 		"PSEC123"},
-	    {SET("\"escalation_policy\":{\"id\":\"PPAY123\",\"type\":\"escalation_policy_reference\"}"),
+	    {SET("\"escalation_policy\":{\"id\":\"PPAY123\",\"type\":\"escalation_policy_"
+		 "reference\"}"),
 		200, 0, 1, "PBOB123", "PPAY123"},
 	    {SET("\"escalation_policy\":{\"id\":\"PNONE\"}"), 400, 1014, 1, "PBOB123", "PPAY123"},
 	    /* Both: the policy wins. */
-	    {SET("\"escalation_policy\":{\"id\":\"PSEC123\"},\"assignments\":[{\"assignee\":{\"id\":"
+	    {SET("\"escalation_policy\":{\"id\":\"PSEC123\"},\"assignments\":[{\"assignee\":{"
+		 "\"id\":"
 		 "\"PDAVE12\"}}]"),
 		200, 0, 1, "PALICE1", "PSEC123"},
 	    {SET("\"urgency\":\"low\""), 200, 0, 1, "PALICE1", "PSEC123"},
@@ -762,8 +766,8 @@ static void escalation__by_each_way__calls_the_right_people(void **state)
 		assert_int_equal(code_of(answer), cases[i].code);
 		assert_int_equal(GET(incident, "escalation_level")->valueint, cases[i].level);
 		assert_string_equal(
-		    TEXT(GET(cJSON_GetArrayItem(GET(incident, "assignments"), 0), "assignee"),
-			"id"),
+		    TEXT(
+			GET(cJSON_GetArrayItem(GET(incident, "assignments"), 0), "assignee"), "id"),
 		    cases[i].assignee);
 		assert_string_equal(
 		    TEXT(GET(incident, "escalation_policy"), "id"), cases[i].policy);
@@ -775,8 +779,7 @@ static void escalation__by_each_way__calls_the_right_people(void **state)
 
 static void escalation__of_what_is_acknowledged__pages_again_or_not(void **state)
 {
-	static const char *const knobs[][2] = {
-	    {"{\"escalate_keeps_ack\":false}", "triggered"},
+	static const char *const knobs[][2] = {{"{\"escalate_keeps_ack\":false}", "triggered"},
 	    {"{\"escalate_keeps_ack\":true}", "acknowledged"}};
 	struct world *w = *state;
 	size_t i;
@@ -802,8 +805,7 @@ static void merge__of_two__moves_alerts_and_resolves_the_source(void **state)
 	    "{\"source_incidents\":[{\"id\":\"%s\",\"type\":\"incident_reference\"}]}", b);
 	cJSON *source;
 
-	assert_string_equal(
-	    TEXT(GET(below(w, "PUT", a, "merge", body)->json, "incident"), "type"),
+	assert_string_equal(TEXT(GET(below(w, "PUT", a, "merge", body)->json, "incident"), "type"),
 	    "incident_reference");
 	source = world_pd_incident(w, b);
 	assert_string_equal(TEXT(source, "status"), "resolved");
@@ -831,7 +833,8 @@ static void incident__given_notes_and_help__keeps_them(void **state)
 {
 	struct world *w = *state;
 	const char *id = opened(w, "d");
-	struct world_answer *answer = below(w, "POST", id, "notes", "{\"note\":{\"content\":\"hi\"}}");
+	struct world_answer *answer =
+	    below(w, "POST", id, "notes", "{\"note\":{\"content\":\"hi\"}}");
 	const char *asked = "{\"requester_id\":\"PALICE1\",\"message\":\"help\","
 			    "\"responder_request_targets\":[{\"responder_request_target\":"
 			    "{\"id\":\"PCAROL1\",\"type\":\"user_reference\"}}]}";
@@ -839,15 +842,15 @@ static void incident__given_notes_and_help__keeps_them(void **state)
 	assert_int_equal(answer->status, 200);
 	assert_string_equal(TEXT(GET(GET(answer->json, "note"), "user"), "id"), "PALICE1");
 	assert_int_equal(code_of(below(w, "POST", id, "notes", "{\"content\":\"hi\"}")), 2001);
-	assert_int_equal(
-	    size_of(below(w, "GET", id, "notes", NULL)->json, "notes"), 1);
+	assert_int_equal(size_of(below(w, "GET", id, "notes", NULL)->json, "notes"), 1);
 	assert_int_equal(below(w, "POST", id, "responder_requests", asked)->status, 200);
 	assert_int_equal(size_of(world_pd_incident(w, id), "incidents_responders"), 1);
 	world_pd_config(w, "{\"abilities\":[\"teams\"]}");
 	assert_int_equal(below(w, "POST", id, "responder_requests", asked)->status, 402);
 	assert_int_equal(
 	    below(w, "POST", id, "status_updates", "{\"message\":\"on it\"}")->status, 200);
-	assert_int_equal(put(w, id, ALICE, SET("\"priority\":\"P1\",\"title\":\"other\""))->status, 200);
+	assert_int_equal(
+	    put(w, id, ALICE, SET("\"priority\":\"P1\",\"title\":\"other\""))->status, 200);
 	assert_string_equal(TEXT(GET(world_pd_incident(w, id), "priority"), "summary"), "P1");
 	assert_int_equal(code_of(put(w, id, ALICE, SET("\"priority\":{\"id\":\"PNONE\"}"))), 1020);
 	assert_int_equal(
@@ -905,7 +908,8 @@ static void log__asked_for__tells_who_did_what(void **state)
 	all = cJSON_GetArraySize(list);
 	assert_int_equal(all, 5);
 	assert_null(GET(GET(cJSON_GetArrayItem(list, all - 1), "channel"), "incident_key"));
-	assert_int_equal(size_of(get(w, "/log_entries?since=2099-01-01T00:00:00Z"), "log_entries"), 0);
+	assert_int_equal(
+	    size_of(get(w, "/log_entries?since=2099-01-01T00:00:00Z"), "log_entries"), 0);
 	assert_int_equal(
 	    size_of(below(w, "GET", id, "log_entries", NULL)->json, "log_entries"), all);
 }
@@ -930,8 +934,7 @@ static void timers__scaled__do_what_their_service_says(void **state)
 	world_until(w, strcmp(world_pd_status(w, id), "triggered") == 0);
 	/* Four hours are 1.4 s. */
 	world_until(w, strcmp(world_pd_status(w, id), "resolved") == 0);
-	assert_string_equal(
-	    TEXT(GET(world_pd_incident(w, id), "last_status_change_by"), "type"),
+	assert_string_equal(TEXT(GET(world_pd_incident(w, id), "last_status_change_by"), "type"),
 	    "service_reference");
 }
 
@@ -1185,7 +1188,8 @@ static void subscription__made_by_rest__tells_its_secret_once(void **state)
 	struct world *w = *state;
 	char *body = xasprintf(
 	    "{\"webhook_subscription\":{\"type\":\"webhook_subscription\",\"delivery_method\":{"
-	    "\"type\":\"http_delivery_method\",\"url\":\"http://127.0.0.1:%d/x\",\"custom_headers\":"
+	    "\"type\":\"http_delivery_method\",\"url\":\"http://127.0.0.1:%d/"
+	    "x\",\"custom_headers\":"
 	    "[{\"name\":\"X-Mine\",\"value\":\"v\"}]},\"description\":\"d\",\"events\":["
 	    "\"incident.acknowledged\",\"pagey.ping\"],\"filter\":{\"type\":\"service_reference\","
 	    "\"id\":\"PSVCSEC\"}}}",
@@ -1279,6 +1283,20 @@ static void webhook__with_a_fault__is_lost_doubled_late_or_forged(void **state)
 	ours = signed_by(WORLD_PD_SECRET, receiver.got[2].body);
 	assert_string_not_equal(receiver.got[2].signature, ours);
 	free(ours);
+}
+
+static void webhook__of_any_type__can_be_sent(void **state)
+{
+	struct world *w = *state;
+	cJSON *json;
+
+	subscribe(w, SECRETS);
+	world_sim(w, "pd/hook", "{\"event_type\":\"service.updated\",\"data\":{\"id\":\"PX\"}}");
+	world_until(w, received() == 1);
+	json = hook(0);
+	assert_string_equal(TEXT(json, "resource_type"), "service");
+	assert_string_equal(TEXT(GET(json, "data"), "id"), "PX");
+	cJSON_Delete(json);
 }
 
 static void merge__by_a_person__is_told_as_resolved_with_a_reason(void **state)
@@ -1378,6 +1396,7 @@ int main(void)
 	    T(webhook__refused_three_times__disables_the_subscription),
 	    T(subscription__made_by_rest__tells_its_secret_once),
 	    T(webhook__with_a_fault__is_lost_doubled_late_or_forged),
+	    T(webhook__of_any_type__can_be_sent),
 	    T(merge__by_a_person__is_told_as_resolved_with_a_reason),
 	    cmocka_unit_test(harness__with_webhooks__delivers_to_headsup),
 	};

@@ -92,8 +92,7 @@ struct pd_user *pd_user(struct pd *pd, const char *id)
 	size_t i;
 
 	for (i = 0; id != NULL && i < pd->user_count; i++) {
-		if (strcmp(pd->users[i]->id, id) == 0 ||
-		    strcasecmp(pd->users[i]->name, id) == 0)
+		if (strcmp(pd->users[i]->id, id) == 0 || strcasecmp(pd->users[i]->name, id) == 0)
 			return pd->users[i];
 	}
 	/* A first name will do: "alice". */
@@ -234,8 +233,8 @@ struct pd_service *pd_service(struct pd *pd, const char *id)
 	return NULL;
 }
 
-struct pd_service *pd_service_add(struct pd *pd, const char *id, const char *name,
-    const char *routing_key, const char *policy)
+struct pd_service *pd_service_add(
+    struct pd *pd, const char *id, const char *name, const char *routing_key, const char *policy)
 {
 	struct pd_service *service = pd_service(pd, id);
 
@@ -319,10 +318,9 @@ cJSON *pd_policy_ref(const struct pd_policy *policy)
 
 cJSON *pd_incident_ref(const struct pd_incident *incident, bool is_titled_only)
 {
-	char *summary =
-	    is_titled_only
-		? xstrdup(incident->title)
-		: xasprintf("[#%lld] %s", (long long)incident->number, incident->title);
+	char *summary = is_titled_only
+			    ? xstrdup(incident->title)
+			    : xasprintf("[#%lld] %s", (long long)incident->number, incident->title);
 	cJSON *ref = pd_ref("incident_reference", incident->id, summary, "incidents");
 
 	free(summary);
@@ -387,8 +385,8 @@ cJSON *pd_service_json(struct pd *pd, const struct pd_service *service)
 	sim_put(json, "status", service->is_disabled ? "disabled" : status);
 	sim_put(json, "alert_creation",
 	    service->has_no_alerts ? "create_incidents" : "create_alerts_and_incidents");
-	sim_set(json, "escalation_policy",
-	    policy != NULL ? pd_policy_ref(policy) : cJSON_CreateNull());
+	sim_set(
+	    json, "escalation_policy", policy != NULL ? pd_policy_ref(policy) : cJSON_CreateNull());
 	cJSON_AddItemToArray(
 	    cJSON_AddArrayToObject(json, "integrations"), pd_integration_ref(service, false));
 	cJSON_AddArrayToObject(json, "teams");
@@ -414,10 +412,9 @@ cJSON *pd_policy_json(struct pd *pd, const struct pd_policy *policy)
 			const struct pd_schedule *schedule = pd_schedule(pd, level->targets[j]);
 
 			cJSON_AddItemToArray(
-			    targets, schedule != NULL
-					 ? pd_ref("schedule_reference", schedule->id,
-					       schedule->name, "schedules")
-					 : pd_user_ref_by(pd, level->targets[j]));
+			    targets, schedule != NULL ? pd_ref("schedule_reference", schedule->id,
+							    schedule->name, "schedules")
+						      : pd_user_ref_by(pd, level->targets[j]));
 		}
 		cJSON_AddItemToArray(rules, rule);
 	}
@@ -432,8 +429,8 @@ cJSON *pd_policy_json(struct pd *pd, const struct pd_policy *policy)
 	return json;
 }
 
-static const char *const priorities[][2] = {{"PPRIO01", "P1"}, {"PPRIO02", "P2"},
-    {"PPRIO03", "P3"}, {"PPRIO04", "P4"}, {"PPRIO05", "P5"}};
+static const char *const priorities[][2] = {
+    {"PPRIO01", "P1"}, {"PPRIO02", "P2"}, {"PPRIO03", "P3"}, {"PPRIO04", "P4"}, {"PPRIO05", "P5"}};
 
 cJSON *pd_priority_ref(const char *id_or_name)
 {
@@ -476,7 +473,8 @@ static bool is_hidden(const struct sim_alert *alert)
 
 static cJSON *pending_actions(const struct pd_incident *incident)
 {
-	static const char *const names[] = {"unacknowledge", "resolve", "escalate", "unacknowledge"};
+	static const char *const names[] = {
+	    "unacknowledge", "resolve", "escalate", "unacknowledge"};
 	cJSON *list = cJSON_CreateArray();
 	size_t i;
 
@@ -517,8 +515,8 @@ cJSON *pd_incident_json(const struct pd_incident *incident)
 	sim_put(json, "incident_key", incident->incident_key);
 	sim_set(json, "service", pd_service_ref(service));
 	sim_set(json, "assignments", cJSON_Duplicate(incident->assignments, true));
-	sim_put(json, "assigned_via",
-	    incident->level == 0 ? "direct_assignment" : "escalation_policy");
+	sim_put(
+	    json, "assigned_via", incident->level == 0 ? "direct_assignment" : "escalation_policy");
 	put_time(json, "last_status_change_at", incident->changed_ms);
 	put_time(json, "resolved_at", incident->resolved_ms);
 	sim_set(json, "first_trigger_log_entry",
@@ -534,11 +532,11 @@ cJSON *pd_incident_json(const struct pd_incident *incident)
 	sim_put_int(counts, "all", all);
 	sim_put_int(counts, "triggered", open);
 	sim_put_int(counts, "resolved", all - open);
-	sim_put_bool(json, "is_mergeable",
-	    incident->status != PD_RESOLVED && !service->has_no_alerts);
+	sim_put_bool(
+	    json, "is_mergeable", incident->status != PD_RESOLVED && !service->has_no_alerts);
 	sim_put(cJSON_AddObjectToObject(json, "incident_type"), "name", "incident_default");
-	sim_set(json, "escalation_policy",
-	    policy != NULL ? pd_policy_ref(policy) : cJSON_CreateNull());
+	sim_set(
+	    json, "escalation_policy", policy != NULL ? pd_policy_ref(policy) : cJSON_CreateNull());
 	cJSON_AddArrayToObject(json, "teams");
 	sim_set(json, "pending_actions", pending_actions(incident));
 	sim_set(json, "acknowledgements", cJSON_Duplicate(incident->acknowledgements, true));
@@ -579,8 +577,7 @@ cJSON *pd_alert_json(const struct sim_alert *alert)
 		? cJSON_Duplicate(sim_get(payload, "custom_details"), true)
 		: cJSON_CreateObject());
 	sim_set(json, "incident",
-	    alert->incident != NULL ? pd_incident_ref(alert->incident, false)
-				    : cJSON_CreateNull());
+	    alert->incident != NULL ? pd_incident_ref(alert->incident, false) : cJSON_CreateNull());
 	sim_put_bool(json, "suppressed", alert->incident == NULL);
 	sim_put(json, "severity", alert->severity);
 	sim_set(json, "integration", pd_integration_ref(alert->service, false));
@@ -719,8 +716,7 @@ static void arm(struct pd_incident *incident)
 			next = incident->due_ms[i];
 	}
 	if (next != 0)
-		incident->timer =
-		    sim_after(incident->sim, next - sim_now_ms(), on_due, incident);
+		incident->timer = sim_after(incident->sim, next - sim_now_ms(), on_due, incident);
 }
 
 static int64_t due_in(const struct pd_incident *incident, int64_t seconds)
@@ -739,9 +735,8 @@ static void arm_for_status(struct pd_incident *incident)
 	int64_t *due = incident->due_ms;
 
 	due[PD_DUE_ACK] = due[PD_DUE_LADDER] = due[PD_DUE_SNOOZE] = 0;
-	due[PD_DUE_RESOLVE] = incident->status == PD_RESOLVED
-				  ? 0
-				  : due_in(incident, service->resolve_timeout_s);
+	due[PD_DUE_RESOLVE] =
+	    incident->status == PD_RESOLVED ? 0 : due_in(incident, service->resolve_timeout_s);
 	if (incident->status == PD_ACKNOWLEDGED)
 		due[PD_DUE_ACK] = due_in(incident, service->ack_timeout_s);
 	if (incident->status == PD_TRIGGERED && policy != NULL && !incident->is_low &&
@@ -798,8 +793,8 @@ static void changed(struct pd_incident *incident, enum pd_status status, const c
 	incident->status = status;
 	incident->changed_ms = sim_now_ms();
 	cJSON_Delete(incident->changed_by);
-	incident->changed_by = agent != NULL ? cJSON_Duplicate(agent, true)
-					     : pd_service_ref(service_of(incident));
+	incident->changed_by =
+	    agent != NULL ? cJSON_Duplicate(agent, true) : pd_service_ref(service_of(incident));
 	if (status != PD_ACKNOWLEDGED) {
 		cJSON_Delete(incident->acknowledgements);
 		incident->acknowledgements = cJSON_CreateArray();
@@ -857,9 +852,9 @@ static void acknowledge(struct pd_incident *incident, const cJSON *agent, const 
 	changed(incident, PD_ACKNOWLEDGED, agent);
 	/* The same person once. */
 	for (i = 0; agent != NULL && i < count; i++) {
-		if (text_equal(sim_text(sim_get(cJSON_GetArrayItem(acknowledgements, i),
-					    "acknowledger"),
-				   "id"),
+		if (text_equal(
+			sim_text(
+			    sim_get(cJSON_GetArrayItem(acknowledgements, i), "acknowledger"), "id"),
 			sim_text(agent, "id"))) {
 			cJSON_DeleteItemFromArray(incident->acknowledgements, i);
 			break;
@@ -901,8 +896,8 @@ static void resolve(
 	pd_hook_incident(incident, "incident.resolved", agent, NULL);
 }
 
-static void reopen(struct pd_incident *incident, enum pd_status status, const cJSON *agent,
-    const char *via)
+static void reopen(
+    struct pd_incident *incident, enum pd_status status, const cJSON *agent, const char *via)
 {
 	struct pd *pd = incident->sim->pd;
 	bool is_person = text_equal(sim_text(agent, "type"), "user_reference");
@@ -1047,15 +1042,15 @@ cJSON *pd_note(
 	pd_random_id(id, 'P', 7);
 	sim_put(note, "id", id);
 	sim_set(note, "user", or_null(agent));
-	sim_put(cJSON_AddObjectToObject(note, "channel"), "summary",
-	    "The PagerDuty website or APIs");
+	sim_put(
+	    cJSON_AddObjectToObject(note, "channel"), "summary", "The PagerDuty website or APIs");
 	sim_put(note, "content", content);
 	put_time(note, "created_at", sim_now_ms());
 	put_time(note, "updated_at", sim_now_ms());
 	cJSON_AddItemToArray(incident->notes, note);
 	sim_put(cJSON_AddObjectToObject(more, "channel"), "summary", content);
-	log_put(incident, "annotate", agent, strcmp(via, "website") == 0 ? "note" : via, summary,
-	    more);
+	log_put(
+	    incident, "annotate", agent, strcmp(via, "website") == 0 ? "note" : via, summary, more);
 	free(summary);
 	sim_set(data, "incident", pd_incident_ref(incident, true));
 	sim_put(data, "id", id);
@@ -1091,8 +1086,8 @@ void pd_set_title(struct pd_incident *incident, const char *title)
 	incident->updated_ms = sim_now_ms();
 }
 
-void pd_merge(struct pd_incident *target, struct pd_incident *source, const cJSON *agent,
-    const char *via)
+void pd_merge(
+    struct pd_incident *target, struct pd_incident *source, const cJSON *agent, const char *via)
 {
 	struct pd *pd = target->sim->pd;
 	size_t i;
@@ -1136,8 +1131,8 @@ static cJSON *responder(struct pd_incident *incident, const char *user, const cJ
 	cJSON_AddItemToArray(incident->responders, cJSON_Duplicate(one, true));
 	sim_set(data, "incident", pd_incident_ref(incident, true));
 	sim_set(data, "user", pd_user_ref_by(incident->sim->pd, user));
-	sim_set(data, "escalation_policy",
-	    policy != NULL ? pd_policy_ref(policy) : cJSON_CreateNull());
+	sim_set(
+	    data, "escalation_policy", policy != NULL ? pd_policy_ref(policy) : cJSON_CreateNull());
 	sim_put(data, "message", message);
 	sim_put(data, "state", "pending");
 	sim_put(data, "type", "incident_responder");
@@ -1145,8 +1140,8 @@ static cJSON *responder(struct pd_incident *incident, const char *user, const cJ
 	return one;
 }
 
-cJSON *pd_respond(struct pd_incident *incident, const cJSON *requester, const char *message,
-    const cJSON *targets)
+cJSON *pd_respond(
+    struct pd_incident *incident, const cJSON *requester, const char *message, const cJSON *targets)
 {
 	struct pd *pd = incident->sim->pd;
 	cJSON *request = cJSON_CreateObject(), *list;
@@ -1205,8 +1200,7 @@ cJSON *pd_status_update(struct pd_incident *incident, const cJSON *body, const c
 	sim_put(data, "message", sim_text(body, "message"));
 	sim_put_bool(data, "trimmed", false);
 	sim_put(data, "type", "incident_status_update");
-	pd_hook(
-	    incident->sim->pd, "incident.status_update_published", agent, NULL, incident, data);
+	pd_hook(incident->sim->pd, "incident.status_update_published", agent, NULL, incident, data);
 	return update;
 }
 
@@ -1277,9 +1271,8 @@ static struct sim_alert *alert_open(struct pd *pd, const char *routing_key, cons
 
 void pd_alert_resolve(struct sim_alert *alert, const cJSON *agent, const char *via)
 {
-	struct pd *pd = alert->service != NULL && alert->incident != NULL
-			    ? alert->incident->sim->pd
-			    : NULL;
+	struct pd *pd =
+	    alert->service != NULL && alert->incident != NULL ? alert->incident->sim->pd : NULL;
 	size_t i;
 
 	alert->is_resolved = true;
@@ -1411,8 +1404,8 @@ static void pending_arm(struct pd *pd)
 	const cJSON *first = cJSON_GetArrayItem(pd->pending, 0);
 
 	if (first != NULL && pd->pending_timer == NULL)
-		pd->pending_timer = sim_after(
-		    pd->sim, sim_int(first, "at_ms", 0) - sim_now_ms(), on_pending, pd);
+		pd->pending_timer =
+		    sim_after(pd->sim, sim_int(first, "at_ms", 0) - sim_now_ms(), on_pending, pd);
 }
 
 void pd_event(struct pd *pd, const cJSON *body, const char *dedup_key)
@@ -1460,8 +1453,8 @@ void pd_start(struct sim *sim)
 	pd->sim = sim;
 	pd->log = cJSON_CreateArray();
 	pd->pending = cJSON_CreateArray();
-	pd->abilities = cJSON_Parse(
-	    "[\"teams\",\"read_only_users\",\"urgencies\",\"coordinated_responding\"]");
+	pd->abilities =
+	    cJSON_Parse("[\"teams\",\"read_only_users\",\"urgencies\",\"coordinated_responding\"]");
 	pd->token = xstrdup(sim->pd_token);
 	pd->timer_scale = 1;
 	pd->rest_per_minute = 960;
@@ -1473,14 +1466,11 @@ void pd_start(struct sim *sim)
 	for (i = 0; i < sizeof(users) / sizeof(users[0]); i++)
 		pd_user_add(pd, users[i][0], users[i][1], users[i][2]);
 	schedule_add(pd, "PSCHSEC", "Security rotation", "PALICE1");
-	policy_preset(
-	    pd, "PSEC123", "Security", "[[\"PSCHSEC\"],[\"PBOB123\"],[\"PCAROL1\"]]", 1);
+	policy_preset(pd, "PSEC123", "Security", "[[\"PSCHSEC\"],[\"PBOB123\"],[\"PCAROL1\"]]", 1);
 	policy_preset(pd, "PPAY123", "Payments", "[[\"PBOB123\"],[\"PALICE1\"]]", 0);
 	policy_preset(pd, "PDEF123", "Default", "[[\"PALICE1\"]]", 0);
-	pd_service_add(
-	    pd, "PSVCSEC", "Security", "0123456789abcdef0123456789abcdef", "PSEC123");
-	pd_service_add(
-	    pd, "PSVCPAY", "Payments", "fedcba9876543210fedcba9876543210", "PPAY123");
+	pd_service_add(pd, "PSVCSEC", "Security", "0123456789abcdef0123456789abcdef", "PSEC123");
+	pd_service_add(pd, "PSVCPAY", "Payments", "fedcba9876543210fedcba9876543210", "PPAY123");
 	pd_service_add(pd, "PSVCDEF", "Default", "00000000000000000000000000000001", "PDEF123");
 	pd_hooks_start(pd);
 }

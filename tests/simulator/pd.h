@@ -16,8 +16,8 @@
 #define PD_SECRETS_MAX 4
 #define PD_API "https://api.pagerduty.com" /* links in bodies always name the real hosts */
 #define PD_WEB "https://sim.pagerduty.com"
-#define PD_LOG_MAX 100000u        /* log entries; the oldest go */
-#define PD_DELIVERIES_MAX 50000u  /* remembered deliveries; the oldest that are done go */
+#define PD_LOG_MAX 100000u       /* log entries; the oldest go */
+#define PD_DELIVERIES_MAX 50000u /* remembered deliveries; the oldest that are done go */
 
 struct pd_user {
 	char id[SIM_ID_MAX];
@@ -45,8 +45,8 @@ struct pd_service {
 	char id[SIM_ID_MAX], integration[SIM_ID_MAX], policy[SIM_ID_MAX];
 	char *name, *routing_key;
 	int64_t ack_timeout_s, resolve_timeout_s; /* 0: off */
-	bool is_disabled;  /* its events vanish */
-	bool is_grouping;  /* all alerts into one open incident */
+	bool is_disabled;                         /* its events vanish */
+	bool is_grouping;                         /* all alerts into one open incident */
 	bool has_no_alerts; /* create_incidents: incident_key is the dedup key */
 	bool is_low;
 };
@@ -137,14 +137,14 @@ struct pd {
 	bool ack_resolved_fails; /* 1001 instead of reopening */
 	bool ack_acked_fails;    /* 1002 instead of one acknowledger more */
 	bool resolve_resolved_fails;
-	bool escalate_keeps_ack; /* else: back to triggered */
+	bool escalate_keeps_ack;  /* else: back to triggered */
 	bool reopen_keeps_alerts; /* the alerts of a reopened incident stay resolved */
 };
 
 /* pd.c: the account and its incidents */
 void pd_start(struct sim *sim);
 void pd_stop(struct sim *sim);
-struct pd_user *pd_user(struct pd *pd, const char *id);       /* by id, name or exact e-mail */
+struct pd_user *pd_user(struct pd *pd, const char *id); /* by id, name or exact e-mail */
 struct pd_user *pd_user_mailed(struct pd *pd, const char *email);
 struct pd_user *pd_user_add(struct pd *pd, const char *id, const char *name, const char *email);
 struct pd_schedule *pd_schedule(struct pd *pd, const char *id);
@@ -154,8 +154,8 @@ struct pd_policy *pd_policy_add(struct pd *pd, const char *id, const char *name,
     const cJSON *levels, int64_t delay_minutes, int64_t loops);
 struct pd_service *pd_service(struct pd *pd, const char *id);
 struct pd_service *pd_service_keyed(struct pd *pd, const char *routing_key); /* makes one */
-struct pd_service *pd_service_add(struct pd *pd, const char *id, const char *name,
-    const char *routing_key, const char *policy);
+struct pd_service *pd_service_add(
+    struct pd *pd, const char *id, const char *name, const char *routing_key, const char *policy);
 struct pd_incident *pd_incident(struct pd *pd, const char *id); /* or number */
 /* The newest incident whose alerts have that key. */
 struct pd_incident *pd_incident_keyed(struct pd *pd, const char *dedup_key);
@@ -196,14 +196,13 @@ void pd_delegate(
 void pd_assign(
     struct pd_incident *incident, const cJSON *user_ids, const cJSON *agent, const char *via);
 cJSON *pd_note(struct pd_incident *incident, const char *content, const cJSON *agent,
-    const char *via); /* borrowed */
+    const char *via);                                                               /* borrowed */
 void pd_set_priority(struct pd_incident *incident, cJSON *ref, const cJSON *agent); /* takes REF */
 void pd_set_urgency(struct pd_incident *incident, bool is_low, const cJSON *agent, const char *via);
 void pd_set_title(struct pd_incident *incident, const char *title);
-void pd_merge(struct pd_incident *target, struct pd_incident *source, const cJSON *agent,
-    const char *via);
-void pd_snooze(
-    struct pd_incident *incident, int64_t seconds, const cJSON *agent, const char *via);
+void pd_merge(
+    struct pd_incident *target, struct pd_incident *source, const cJSON *agent, const char *via);
+void pd_snooze(struct pd_incident *incident, int64_t seconds, const cJSON *agent, const char *via);
 /* The request as the REST API tells it; borrowed. */
 cJSON *pd_respond(struct pd_incident *incident, const cJSON *requester, const char *message,
     const cJSON *targets);

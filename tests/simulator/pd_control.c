@@ -2,7 +2,8 @@
  * pd_control - /sim/pd/: the people who work in PagerDuty's own pages, and its knobs.
  *
  * POST act: {user, incident | dedup_key, action, note, to, level, into | into_dedup_key, duration,
- * timer}. GET state, deliveries, incident?id= | ?dedup_key=. POST config: webhook {url, secrets,
+ * timer}. POST hook: {event_type, incident | dedup_key, user, data}.
+ * GET state, deliveries, incident?id= | ?dedup_key=. POST config: webhook {url, secrets,
  * events, service} or null; users [{id, name, email}]; policies [{id, name, levels, delay_minutes,
  * num_loops}]; services [{id, name, routing_key, policy, ack_timeout_s, auto_resolve_s, disabled,
  * grouping, no_alerts, low_urgency}]; oncall {schedule: user or null}; abilities; token;
@@ -61,8 +62,7 @@ static cJSON *subscriptions_json(struct pd *pd)
 		sim_put(one, "url", subscription->url);
 		secrets = cJSON_AddArrayToObject(one, "secrets");
 		for (j = 0; j < subscription->secret_count; j++)
-			cJSON_AddItemToArray(
-			    secrets, cJSON_CreateString(subscription->secrets[j]));
+			cJSON_AddItemToArray(secrets, cJSON_CreateString(subscription->secrets[j]));
 		sim_put_bool(one, "active", subscription->is_active);
 		sim_put_bool(one, "disabled", subscription->is_disabled);
 		sim_put_int(one, "drops", subscription->drops);
@@ -113,8 +113,8 @@ bool pd_control_see(struct sim_request *request, const char *what)
 		sim_set(json, "deliveries", pd_deliveries_json(pd));
 		sim_reply_json(request, 200, json);
 	} else if (strcmp(what, "pd/incident") == 0) {
-		incident = incident_named(
-		    pd, sim_query(request, "id"), sim_query(request, "dedup_key"));
+		incident =
+		    incident_named(pd, sim_query(request, "id"), sim_query(request, "dedup_key"));
 		json = cJSON_CreateObject();
 		sim_set(json, "incident",
 		    incident != NULL ? incident_full(pd, incident) : cJSON_CreateNull());
@@ -138,8 +138,8 @@ static cJSON *one_text(const char *text)
 static const char *do_merge(
     struct pd *pd, struct pd_incident *incident, const cJSON *body, const cJSON *agent)
 {
-	struct pd_incident *into = incident_named(
-	    pd, sim_text(body, "into"), sim_text(body, "into_dedup_key"));
+	struct pd_incident *into =
+	    incident_named(pd, sim_text(body, "into"), sim_text(body, "into_dedup_key"));
 
 	if (into == NULL || into == incident || into->status == PD_RESOLVED)
 		return "merge: into (an incident) or into_dedup_key is wanted, and an open one";
@@ -147,8 +147,7 @@ static const char *do_merge(
 	return NULL;
 }
 
-static const char *do_escalate(
-    struct pd_incident *incident, const cJSON *body, const cJSON *agent)
+static const char *do_escalate(struct pd_incident *incident, const cJSON *body, const cJSON *agent)
 {
 	int64_t level = sim_int(body, "level", (int64_t)incident->level + 1);
 	int code;
@@ -287,8 +286,8 @@ static void do_act(struct sim_request *request, const cJSON *body)
 	struct pd *pd = request->sim->pd;
 	const char *action = sim_text(body, "action"), *problem;
 	const struct pd_user *user = pd_user(pd, sim_text(body, "user"));
-	struct pd_incident *incident = incident_named(
-	    pd, sim_text(body, "incident"), sim_text(body, "dedup_key"));
+	struct pd_incident *incident =
+	    incident_named(pd, sim_text(body, "incident"), sim_text(body, "dedup_key"));
 	cJSON *agent, *json;
 
 	if (action == NULL || incident == NULL) {
@@ -370,8 +369,7 @@ static const char *set_service(struct pd *pd, const cJSON *json)
 	if (id == NULL || (service == NULL && (name == NULL || key == NULL)))
 		return "services: id, name, routing_key are wanted";
 	if (service == NULL)
-		service = pd_service_add(
-		    pd, id, name, key, policy != NULL ? policy : "PDEF123");
+		service = pd_service_add(pd, id, name, key, policy != NULL ? policy : "PDEF123");
 	if (name != NULL)
 		replace_text(&service->name, name);
 	if (key != NULL)
@@ -431,7 +429,8 @@ static const char *set_oncall(struct pd *pd, const cJSON *json)
 
 		if (schedule == NULL)
 			return "oncall: no such schedule";
-		snprintf(schedule->user, sizeof(schedule->user), "%s", user != NULL ? user->id : "");
+		snprintf(
+		    schedule->user, sizeof(schedule->user), "%s", user != NULL ? user->id : "");
 	}
 	return NULL;
 }
@@ -516,12 +515,45 @@ static void do_config(struct sim_request *request, const cJSON *body)
 	sim_reply_json(request, 200, json);
 }
 
+/* A webhook of any type, about INCIDENT or nothing: what PagerDuty may send some day. DATA is as
+ * given, else a reference to the incident. */
+static void do_hook(struct sim_request *request, const cJSON *body)
+{
+	struct pd *pd = request->sim->pd;
+	const char *type = sim_text(body, "event_type");
+	const struct pd_incident *incident =
+	    incident_named(pd, sim_text(body, "incident"), sim_text(body, "dedup_key"));
+	const struct pd_user *user = pd_user(pd, sim_text(body, "user"));
+	cJSON *data, *agent, *json;
+
+	if (type == NULL) {
+		refuse(request, 400, "an event_type is wanted");
+		return;
+	}
+	if (sim_get(body, "data") != NULL) {
+		data = cJSON_Duplicate(sim_get(body, "data"), true);
+	} else {
+		data = cJSON_CreateObject();
+		sim_put(data, "type", "something_new");
+		if (incident != NULL)
+			sim_set(data, "incident", pd_incident_ref(incident, true));
+	}
+	agent = user != NULL ? pd_user_ref(user) : NULL;
+	pd_hook(pd, type, agent, NULL, incident, data);
+	cJSON_Delete(agent);
+	json = cJSON_CreateObject();
+	sim_put_bool(json, "ok", true);
+	sim_reply_json(request, 200, json);
+}
+
 bool pd_control_do(struct sim_request *request, const char *what, const cJSON *body)
 {
 	if (strcmp(what, "pd/act") == 0)
 		do_act(request, body);
 	else if (strcmp(what, "pd/config") == 0)
 		do_config(request, body);
+	else if (strcmp(what, "pd/hook") == 0)
+		do_hook(request, body);
 	else
 		return false;
 	return true;

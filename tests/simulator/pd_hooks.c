@@ -79,8 +79,8 @@ struct pd_subscription *pd_subscription_add(struct pd *pd, const char *id, const
 	subscription->events = cJSON_CreateArray();
 	subscription->filter_type = xstrdup("account_reference");
 	subscription->is_active = true;
-	pd->subscriptions = xreallocarray(pd->subscriptions, pd->subscription_count + 1,
-	    sizeof(struct pd_subscription *));
+	pd->subscriptions = xreallocarray(
+	    pd->subscriptions, pd->subscription_count + 1, sizeof(struct pd_subscription *));
 	pd->subscriptions[pd->subscription_count++] = subscription;
 	return subscription;
 }
@@ -152,8 +152,7 @@ static void dropped(struct pd *pd, struct pd_subscription *subscription)
 	subscription->is_disabled = true;
 	queue_drop(pd, subscription, LOST);
 	sim_cancel(pd->sim, subscription->enable);
-	subscription->enable =
-	    sim_after(pd->sim, pd->webhook_disable_ms, on_enable, subscription);
+	subscription->enable = sim_after(pd->sim, pd->webhook_disable_ms, on_enable, subscription);
 }
 
 static bool wants(const struct pd_subscription *subscription, const char *event_type,
@@ -443,8 +442,8 @@ static void uuid(char out[37])
 	char hex[33];
 
 	sim_random(hex, sizeof(hex), "0123456789abcdef");
-	snprintf(out, 37, "%.8s-%.4s-4%.3s-a%.3s-%.12s", hex, hex + 8, hex + 12, hex + 15,
-	    hex + 18);
+	snprintf(
+	    out, 37, "%.8s-%.4s-4%.3s-a%.3s-%.12s", hex, hex + 8, hex + 12, hex + 15, hex + 18);
 }
 
 static void delivery_free(struct pd_delivery *delivery)
@@ -480,8 +479,7 @@ static void deliver(struct pd *pd, const struct pd_subscription *to, const char 
 	pump_in(pd, 0);
 }
 
-static cJSON *envelope(
-    const char *event_type, const cJSON *agent, const cJSON *client, cJSON *data)
+static cJSON *envelope(const char *event_type, const cJSON *agent, const cJSON *client, cJSON *data)
 {
 	cJSON *json = cJSON_CreateObject(), *event = cJSON_AddObjectToObject(json, "event");
 	char id[SIM_ID_MAX] = "01", resource[32], now[40];
@@ -493,10 +491,9 @@ static cJSON *envelope(
 	sim_put(event, "resource_type", resource);
 	pd_time(sim_now_ms(), true, now);
 	sim_put(event, "occurred_at", now);
-	sim_set(event, "agent",
-	    agent != NULL ? cJSON_Duplicate(agent, true) : cJSON_CreateNull());
-	sim_set(event, "client",
-	    client != NULL ? cJSON_Duplicate(client, true) : cJSON_CreateNull());
+	sim_set(event, "agent", agent != NULL ? cJSON_Duplicate(agent, true) : cJSON_CreateNull());
+	sim_set(
+	    event, "client", client != NULL ? cJSON_Duplicate(client, true) : cJSON_CreateNull());
 	sim_set(event, "data", data);
 	return json;
 }
@@ -516,8 +513,8 @@ void pd_hook(struct pd *pd, const char *event_type, const cJSON *agent, const cJ
 	free(body);
 }
 
-void pd_hook_incident(struct pd_incident *incident, const char *event_type, const cJSON *agent,
-    const cJSON *client)
+void pd_hook_incident(
+    struct pd_incident *incident, const char *event_type, const cJSON *agent, const cJSON *client)
 {
 	struct pd *pd = incident->sim->pd;
 	const struct pd_policy *policy = pd_policy(pd, incident->policy);
@@ -547,8 +544,8 @@ void pd_hook_incident(struct pd_incident *incident, const char *event_type, cons
 		cJSON_AddItemToArray(
 		    assignees, cJSON_Duplicate(sim_get(assignment, "assignee"), true));
 	}
-	sim_set(data, "escalation_policy",
-	    policy != NULL ? pd_policy_ref(policy) : cJSON_CreateNull());
+	sim_set(
+	    data, "escalation_policy", policy != NULL ? pd_policy_ref(policy) : cJSON_CreateNull());
 	cJSON_AddArrayToObject(data, "teams");
 	sim_set(data, "priority",
 	    incident->priority != NULL ? cJSON_Duplicate(incident->priority, true)

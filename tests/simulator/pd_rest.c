@@ -314,8 +314,7 @@ static void incidents_list(struct call *call)
 				       strcmp(value->valuestring, "resolved") != 0);
 	}
 	if (is_bad || sim_query(call->request, "statuses") != NULL)
-		invalid(
-		    call, "Status must be a list of triggered, acknowledged, or resolved.");
+		invalid(call, "Status must be a list of triggered, acknowledged, or resolved.");
 	if (call->answer != NULL || !window(call, sim_now_ms() - MONTH_MS, &since, &until))
 		goto done;
 	for (i = 0; i < pd->incident_count; i++) {
@@ -404,8 +403,7 @@ static bool change_check(struct call *call, struct pd_incident *incident, const 
 			return false;
 		}
 		if (incident->status == PD_RESOLVED &&
-		    (status == PD_RESOLVED ? pd->resolve_resolved_fails
-					   : pd->ack_resolved_fails)) {
+		    (status == PD_RESOLVED ? pd->resolve_resolved_fails : pd->ack_resolved_fails)) {
 			fail(call, 400, 1001, "Incident Already Resolved", NULL);
 			return false;
 		}
@@ -446,8 +444,8 @@ static bool change_check(struct call *call, struct pd_incident *incident, const 
 	if (sim_has(change, "priority")) {
 		const cJSON *named = sim_get(change, "priority");
 
-		priority = pd_priority_ref(cJSON_IsString(named) ? named->valuestring
-								 : sim_text(named, "id"));
+		priority = pd_priority_ref(
+		    cJSON_IsString(named) ? named->valuestring : sim_text(named, "id"));
 		if (priority == NULL) {
 			fail(call, 400, 1020, "Invalid Priority", NULL);
 			return false;
@@ -493,8 +491,8 @@ static void change_apply(struct call *call, struct pd_incident *incident, const 
 			pd_delegate(incident, sim_text(sim_get(change, "escalation_policy"), "id"),
 			    agent, "api");
 		} else if (sim_has(change, "escalation_level")) {
-			pd_escalate(incident, (size_t)sim_int(change, "escalation_level", 1),
-			    agent, "api");
+			pd_escalate(
+			    incident, (size_t)sim_int(change, "escalation_level", 1), agent, "api");
 		} else if (cJSON_GetArraySize(sim_get(change, "assignments")) > 0) {
 			cJSON *ids = assignee_ids(pd, sim_get(change, "assignments"));
 
@@ -603,8 +601,8 @@ static void alerts(struct call *call, struct pd_incident *incident)
 		list = cJSON_CreateArray();
 		cJSON_ArrayForEach(change, sim_get(call->body, "alerts"))
 		{
-			struct pd_incident *to = pd_incident(
-			    call->pd, sim_text(sim_get(change, "incident"), "id"));
+			struct pd_incident *to =
+			    pd_incident(call->pd, sim_text(sim_get(change, "incident"), "id"));
 
 			for (i = 0; i < call->pd->alert_count; i++) {
 				struct sim_alert *alert = call->pd->alerts[i];
@@ -629,8 +627,7 @@ static void alerts(struct call *call, struct pd_incident *incident)
 
 		if (alert->incident != incident || alert->service->has_no_alerts ||
 		    (!text_is_empty(key) && strcmp(key, alert->dedup_key) != 0) ||
-		    !passes(
-			call, "statuses[]", alert->is_resolved ? "resolved" : "triggered"))
+		    !passes(call, "statuses[]", alert->is_resolved ? "resolved" : "triggered"))
 			continue;
 		cJSON_AddItemToArray(list, pd_alert_json(alert));
 	}
@@ -659,8 +656,7 @@ static void notes(struct call *call, struct pd_incident *incident)
 		return;
 	}
 	agent = pd_user_ref(call->from);
-	answer(call, 200, "note",
-	    cJSON_Duplicate(pd_note(incident, content, agent, "api"), true));
+	answer(call, 200, "note", cJSON_Duplicate(pd_note(incident, content, agent, "api"), true));
 	cJSON_Delete(agent);
 }
 
@@ -721,8 +717,7 @@ static void snooze(struct call *call, struct pd_incident *incident)
 static void responder_requests(struct call *call, struct pd_incident *incident)
 {
 	const cJSON *targets = sim_get(call->body, "responder_request_targets"), *one;
-	const struct pd_user *requester =
-	    pd_user(call->pd, sim_text(call->body, "requester_id"));
+	const struct pd_user *requester = pd_user(call->pd, sim_text(call->body, "requester_id"));
 	cJSON *agent;
 
 	if (!holds(call->pd->abilities, "coordinated_responding")) {
@@ -734,8 +729,7 @@ static void responder_requests(struct call *call, struct pd_incident *incident)
 		fail(call, 400, 1008, "Requester User Not Found", NULL);
 		return;
 	}
-	if (text_is_empty(sim_text(call->body, "message")) ||
-	    cJSON_GetArraySize(targets) == 0) {
+	if (text_is_empty(sim_text(call->body, "message")) || cJSON_GetArraySize(targets) == 0) {
 		invalid(call, "Message and responder_request_targets are wanted");
 		return;
 	}
@@ -782,8 +776,7 @@ static void log_entries(struct call *call, const struct pd_incident *incident)
 		if (!has_channels) {
 			cJSON *channel = cJSON_CreateObject();
 
-			sim_put(
-			    channel, "type", sim_text(sim_get(entry, "channel"), "type"));
+			sim_put(channel, "type", sim_text(sim_get(entry, "channel"), "type"));
 			sim_set(copy, "channel", channel);
 		}
 		if (has_incidents) {
@@ -1059,10 +1052,9 @@ static void oncalls(struct call *call)
 				one = cJSON_CreateObject();
 				sim_set(one, "user", pd_user_ref(user));
 				sim_set(one, "schedule",
-				    schedule != NULL
-					? pd_ref("schedule_reference", schedule->id,
-					      schedule->name, "schedules")
-					: cJSON_CreateNull());
+				    schedule != NULL ? pd_ref("schedule_reference", schedule->id,
+							   schedule->name, "schedules")
+						     : cJSON_CreateNull());
 				sim_set(one, "escalation_policy", pd_policy_ref(policy));
 				sim_put_int(one, "escalation_level", (int64_t)j + 1);
 				sim_put(one, "start", schedule != NULL ? start : NULL);
@@ -1259,9 +1251,8 @@ static bool is_throttled(struct call *call)
 	pd->minute_count++;
 	call->request->is_rest = true;
 	call->request->rate[0] = pd->rest_per_minute;
-	call->request->rate[1] = pd->rest_per_minute > pd->minute_count
-				     ? pd->rest_per_minute - pd->minute_count
-				     : 0;
+	call->request->rate[1] =
+	    pd->rest_per_minute > pd->minute_count ? pd->rest_per_minute - pd->minute_count : 0;
 	call->request->rate[2] = (pd->minute_ms + MINUTE_MS - now + 999) / 1000;
 	return pd->minute_count > pd->rest_per_minute;
 }
@@ -1298,8 +1289,7 @@ static bool body_check(struct call *call)
 	/* Some calls (enable, ping) have no body. */
 	if (request->body.len == 0 && call->count == 3)
 		return true;
-	if (!begins(request->content_type, "application/json") ||
-	    !cJSON_IsObject(call->body)) {
+	if (!begins(request->content_type, "application/json") || !cJSON_IsObject(call->body)) {
 		invalid(call, "params must be a Hash");
 		return false;
 	}
@@ -1415,8 +1405,7 @@ void pd_rest(struct sim_request *request)
 		request->rate[1] = 0;
 	if (fault != NULL && fault->bare)
 		request->is_rest = false;
-	if (fault != NULL &&
-	    (fault->error != NULL || (fault->status != 0 && fault->status != 429)))
+	if (fault != NULL && (fault->error != NULL || (fault->status != 0 && fault->status != 429)))
 		fail(&call, fault->status != 0 ? (int)fault->status : 400,
 		    (int)sim_int(fault->extra, "code", 2001),
 		    fault->error != NULL ? fault->error : "Internal Error", NULL);
