@@ -784,25 +784,28 @@ bool announcement_give(struct announcement *announcement, bool ok, struct announ
 	return ok;
 }
 
-/* False: it would last too long; the sentence says by how much it may grow. */
+/*
+ * False: it would last too long; the sentence says by how much it may grow. What counts is the whole window, from its begin, or
+ * it could be extended for ever.
+ */
 static bool may_grow(const struct desk *desk, const struct announcement *announcement, int64_t by_s,
     struct error *err)
 {
 	const int64_t longest = desk->config->policy.max_duration_s;
-	const int64_t base =
-	    announcement->starts_at > desk->now ? announcement->starts_at : desk->now;
-	const int64_t room = (longest - (announcement->ends_at - base)) / 60 * 60;
+	const int64_t lasts = announcement->ends_at - announcement->starts_at;
+	const int64_t room = (longest - lasts) / 60 * 60;
 	char most[32], rest[32];
 
 	if (by_s <= 0 || by_s > DURATION_MAX_S)
 		return error_set(err, ERROR_USAGE, "say by how long; try: extend H%" PRId64 " 30m",
 		    announcement->id);
-	if (announcement->ends_at + by_s - base <= longest)
+	if (lasts + by_s <= longest)
 		return true;
 	duration_write(longest, most, sizeof(most));
 	if (room <= 0)
 		return error_set(err, ERROR_REFUSED,
-		    "at most %s at a time, and H%" PRId64 " lasts that long already", most,
+		    "at most %s at a time, and H%" PRId64
+		    " lasts that long already; announce anew with expect", most,
 		    announcement->id);
 	duration_write(room, rest, sizeof(rest));
 	return error_set(err, ERROR_REFUSED, "at most %s at a time; try: extend H%" PRId64 " %s",

@@ -114,7 +114,7 @@ bool announce(struct desk *desk, const struct actor *actor, const struct announc
 struct announcement *announcement_made_before(const struct desk *desk, const struct actor *actor, const struct announce_request *request);
 /* May ACTOR announce at all? ERROR_FORBIDDEN, or ERROR_WAIT as above. */
 bool announcement_allowed(struct desk *desk, const struct actor *actor, struct error *err);
-/* Extends by BY_S; what remains may be as long as policy.max_duration. Announcers may, and tokens for what they announced. *NOW as above. */
+/* Extends by BY_S; the whole window, from its begin, may be as long as policy.max_duration. Announcers may, and tokens for what they announced. *NOW as above. */
 bool announcement_extend(struct desk *desk, const struct actor *actor, int64_t id, int64_t by_s, struct announcement **now, struct error *err);
 /* WHY is kept as over_why ("done"). ERROR_CONFLICT for what has not begun (cancel takes that back) or is over. */
 bool announcement_end(struct desk *desk, const struct actor *actor, int64_t id, const char *why, struct announcement **now, struct error *err);

@@ -241,10 +241,35 @@ static void window__at_its_edges__covers_only_within(void **state)
 	assert_status(w, fires(w, "web-1", "alice", "medium"), "expected");
 	world_clock_advance(w, 601);
 	assert_status(w, fires(w, "web-2", "alice", "medium"), "open");
+	/* What the event says of its own time moves it into no window. */
+	char body[256], at[32];
+	time_t within = time(NULL) + 60;
+	struct tm tm;
+
+	strftime(at, sizeof(at), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&within, &tm));
+	snprintf(body, sizeof(body), "{\"title\":\"x\",\"host\":\"web-4\",\"actor\":\"alice\",\"occurred_at\":\"%s\"}", at);
+	const char *dated = world_send_one(w, NULL, body);
+	assert_string_equal(text(world_alert(w, dated), "occurred_at"), at);
+	assert_status(w, dated, "open");
 	/* A clock that is set back covers nothing more: its end is a fact. */
 	world_until(w, thread_says(w, "H1", "Over: its time is up"));
 	world_clock_advance(w, -500);
 	assert_status(w, fires(w, "web-3", "alice", "medium"), "open");
+}
+
+static void extending__again_and_again__ends_with_max_duration(void **state)
+{
+	struct world *w = world_start(&(struct world_options){.clock = true});
+
+	*state = w;
+	reads(w, "alice", "U0ALICE", "expect host=web-* for 3h because deploy", "H1");
+	message_of(w, "H1");
+	world_clock_advance(w, 2 * HOUR);
+	reads(w, "alice", "U0ALICE", "extend H1 1h", "now lasts until");
+	world_clock_advance(w, HOUR);
+	reads(w, "alice", "U0ALICE", "extend H1 30m", "lasts that long already; announce anew");
+	world_clock_advance(w, HOUR);
+	assert_status(w, fires(w, "web-1", "alice", "medium"), "open");
 }
 
 static void window__that_ends__gives_a_receipt_and_tells_anew_what_still_fires(void **state)
@@ -513,6 +538,7 @@ int main(void)
 	    T(alert__from_before_the_announcement__stays_open),
 	    T(budget__used_up__breaks_it_aloud),
 	    OWN(window__at_its_edges__covers_only_within),
+	    OWN(extending__again_and_again__ends_with_max_duration),
 	    OWN(window__that_ends__gives_a_receipt_and_tells_anew_what_still_fires),
 	    OWN(reminder__with_its_button__extends),
 	    T(approval__by_oneself__is_refused),

@@ -909,6 +909,25 @@ static void change__of_an_announcement__is_allowed_or_refused_with_a_reason(void
 	}
 }
 
+static void extending__again_and_again__ends_with_max_duration(void **state)
+{
+	struct desk_world *w = desk_world_new(strict_config); /* max_duration: 2h */
+	struct announcement *changed;
+	struct error err = {0};
+	int64_t id;
+
+	(void)state;
+	id = announced(w, &alice, (struct given){.match = {"host=web-1", "rule=x"}, .for_s = HOUR});
+	w->desk->now = NOON + HOUR - 300;
+	assert_true(change(w, &alice, EXTEND, id, HOUR, &changed, &err));
+	announcement_free(changed);
+	w->desk->now = NOON + 2 * HOUR - 300;
+	assert_false(change(w, &alice, EXTEND, id, 1800, &changed, &err));
+	assert_string_equal(err.text,
+	    "at most 2h at a time, and H1 lasts that long already; announce anew with expect");
+	desk_world_free(w);
+}
+
 static void extending__moves_the_end__in_the_cache_too(void **state)
 {
 	struct desk_world *w = *state;
@@ -1071,6 +1090,7 @@ int main(void)
 	    TEST(tick__after_a_long_sleep__begins_and_ends_what_passed),
 	    TEST(tick__of_more_than_a_batch__ends_them_all_in_turn),
 	    cmocka_unit_test(change__of_an_announcement__is_allowed_or_refused_with_a_reason),
+	    cmocka_unit_test(extending__again_and_again__ends_with_max_duration),
 	    TEST(extending__moves_the_end__in_the_cache_too),
 	    TEST(ending__by_hand__covers_nothing_more),
 	    TEST(ending__because_of_the_budget__is_not_taken_for_broken),
