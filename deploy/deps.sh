@@ -16,20 +16,37 @@ demo) wanted="$build $demo" ;;
 esac
 
 # Alertmanager's command line tool, for the tests of that interface: it alone is taken out of its package, which would start a daemon.
+# Nothing is installed.
+fetch() (
+	cd "$1" && rm -f ./*.deb && apt-get download -qq prometheus-alertmanager >/dev/null 2>&1 &&
+		dpkg-deb --fsys-tarfile prometheus-alertmanager_*.deb | tar -x ./usr/bin/amtool
+)
 amtool() {
 	to=${BUILD:-build}/tools
 	if [ -x /usr/bin/amtool ] || [ -x "$to/amtool" ]; then
 		return 0
 	fi
 	mkdir -p "$to/get"
-	if (cd "$to/get" && apt-get download -qq prometheus-alertmanager >/dev/null 2>&1 &&
-		dpkg-deb --fsys-tarfile prometheus-alertmanager_*.deb | tar -x ./usr/bin/amtool) && mv "$to/get/usr/bin/amtool" "$to/amtool"; then
+	# A fresh machine has no lists of packages yet.
+	if { fetch "$to/get" || { $as apt-get update -qq >/dev/null 2>&1 && fetch "$to/get"; }; } && mv "$to/get/usr/bin/amtool" "$to/amtool"; then
 		echo "headsup tests its Alertmanager interface with amtool, which is now in $to"
+	elif [ -n "${CI:-}" ]; then
+		echo "headsup: amtool (package prometheus-alertmanager) cannot be had, and is tested with here" >&2
+		exit 1
 	else
 		echo "headsup: amtool (package prometheus-alertmanager) cannot be had; the test that drives it is skipped" >&2
 	fi
 	rm -rf "$to/get"
 }
+
+# What makes a command root's.
+if [ "$(id -u)" = 0 ]; then
+	as=
+elif command -v sudo >/dev/null 2>&1; then
+	as=sudo
+else
+	as=false
+fi
 
 missing=
 for package in $wanted; do
@@ -41,12 +58,9 @@ if [ -z "$missing" ]; then
 fi
 
 echo "headsup needs these Debian packages, which are missing; installing them through apt:$missing"
-if [ "$(id -u)" = 0 ]; then
-	as=
-elif command -v sudo >/dev/null 2>&1; then
-	as=sudo
+if [ "$as" = sudo ]; then
 	echo "(as root, through sudo)"
-else
+elif [ "$as" = false ]; then
 	echo "headsup: not root, and there is no sudo. As root: apt-get install$missing" >&2
 	exit 1
 fi
