@@ -227,6 +227,8 @@ static void add_headers(struct http *http, struct MHD_Response *response, const 
 		    "Basic realm=\"headsup\", charset=\"UTF-8\"");
 	if (answer->allow != NULL)
 		add_header(response, MHD_HTTP_HEADER_ALLOW, answer->allow);
+	if (answer->allowed_origin != NULL)
+		add_header(response, "WebHook-Allowed-Origin", answer->allowed_origin);
 	if (http->is_quiet)
 		add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 }

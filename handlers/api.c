@@ -272,11 +272,19 @@ static bool basic_password(const char *encoded, char *out, size_t size)
 	return true;
 }
 
+/* ?access_token= is what CloudEvents' senders say: github.com/cloudevents/spec http-webhook.md, 3.2. */
+static const char *token_in_query(const struct api_request *request)
+{
+	const char *token = api_query(request, "token");
+
+	return token != NULL ? token : api_query(request, "access_token");
+}
+
 /* What the request proves itself with; false when it brings nothing. Okta and others send `Authorization: TOKEN`, without a scheme. */
 static bool credential(const struct api_request *request, char *out, size_t size)
 {
 	const char *header = api_header(request, "Authorization");
-	const char *query = api_query(request, "token");
+	const char *query = token_in_query(request);
 
 	if (header != NULL && strncasecmp(header, "Bearer ", 7) == 0) {
 		snprintf(out, size, "%s", header + 7 + strspn(header + 7, " "));
@@ -404,6 +412,7 @@ static const struct endpoint {
     {"GET",  "/v1/alerts/{}",          MAY_SEND,     true,  API_BODY_MAX,        api_okta_challenge},
     {"GET",  "/v1/alerts/{}",          MAY_READ,     false, API_BODY_MAX,        api_alerts_get},
     {"POST", "/v1/alerts/{}",          MAY_SEND,     true,  API_ALERTS_BODY_MAX, api_alerts_post_source},
+    {"OPTIONS", "/v1/alerts/{}",       MAY_SEND,     true,  API_BODY_MAX,        api_cloudevents_handshake},
     {"POST", "/v1/alerts/{}/{}",       MAY_ACT,      false, API_BODY_MAX,        api_alerts_act},
     {"POST", "/v1/announcements",      MAY_ANNOUNCE, false, API_BODY_MAX,        api_announcements_post},
     {"GET",  "/v1/announcements",      MAY_READ | MAY_ANNOUNCE, false, API_BODY_MAX, api_announcements_list},
@@ -463,7 +472,13 @@ static const char *const allows[] = {
 
 static unsigned allow_bit(const char *method)
 {
-	return strcmp(method, "GET") == 0 ? 1 : strcmp(method, "POST") == 0 ? 2 : 4;
+	static const char *const methods[] = {"GET", "POST", "DELETE"};
+
+	for (unsigned i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		if (strcmp(method, methods[i]) == 0)
+			return 1U << i;
+	}
+	return 0; /* OPTIONS is asked by nobody who reads Allow */
 }
 
 /* *ALLOW: the methods that the path takes; NULL when there is no such path. */
@@ -502,7 +517,7 @@ static bool may_ask(const struct caller *caller, const struct endpoint *endpoint
 
 static bool brings_credential(const struct api_request *request)
 {
-	return api_header(request, "Authorization") != NULL || api_query(request, "token") != NULL;
+	return api_header(request, "Authorization") != NULL || token_in_query(request) != NULL;
 }
 
 /* Does REQUEST bring a signature, and has SOURCE what it could be checked with? */

@@ -27,6 +27,7 @@ struct api_answer {
 	struct buf body;
 	int64_t retry_after_s;    /* 0: none */
 	bool asks_basic;          /* a 401: WWW-Authenticate */
+	const char *allowed_origin; /* WebHook-Allowed-Origin; good as long as the request; NULL: none */
 	const char *allow;        /* a 405: what the path takes; NULL: not said */
 };
 #define API_ANSWER_MAX (16 << 20) /* bytes */

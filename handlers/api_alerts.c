@@ -200,6 +200,13 @@ static const struct source_config *source_named(const struct call *call)
 	return NULL;
 }
 
+/* Microsoft Graph asks so before it sends: learn.microsoft.com/graph/change-notifications-delivery-webhooks. */
+static void take_validation(struct call *call)
+{
+	call->answer->content_type = "text/plain; charset=utf-8";
+	buf_puts(&call->answer->body, api_query(call->request, "validationToken"));
+}
+
 void api_alerts_post_source(struct call *call)
 {
 	const struct source_config *source = source_named(call);
@@ -209,6 +216,8 @@ void api_alerts_post_source(struct call *call)
 		api_problem(call->answer, 404, "no source of that name is configured");
 	else if (!api_source_may(call->desk, source, &call->answer->retry_after_s))
 		api_problem(call->answer, 429, "this source sends more than its rate (rate: and burst: in the configuration)");
+	else if (call->request->body_len == 0 && api_query(call->request, "validationToken") != NULL)
+		take_validation(call);
 	else if (sns_is_message(call->request) && !sns_confirm(call->desk, source, call->request, &err))
 		api_refuse(call, &err);
 	else if (strcmp(format_name(source->format), "slack-webhook") == 0)
@@ -224,6 +233,13 @@ void api_okta_challenge(struct call *call)
 
 	json_put(json, "verification", api_header(call->request, API_OKTA_CHALLENGE));
 	api_json(call->answer, 200, json);
+}
+
+/* CloudEvents' senders ask whether they may: github.com/cloudevents/spec http-webhook.md, 4. */
+void api_cloudevents_handshake(struct call *call)
+{
+	call->answer->content_type = NULL;
+	call->answer->allowed_origin = api_header(call->request, "WebHook-Request-Origin");
 }
 
 /* ---- out ------------------------------------------------------------------------------------------------ */

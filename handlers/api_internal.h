@@ -67,6 +67,7 @@ void taken_fini(struct taken *taken);
 /* api_alerts.c */
 #define API_OKTA_CHALLENGE "x-okta-verification-challenge"
 void api_okta_challenge(struct call *call);
+void api_cloudevents_handshake(struct call *call);
 void api_alerts_post(struct call *call);
 void api_alerts_post_source(struct call *call);
 void api_alerts_list(struct call *call);

@@ -27,6 +27,7 @@ static const struct world_options options = {
 	       "  - {name: github, format: github, secret: \"It's a Secret to Everybody\"}\n"
 	       "  - {name: signed, format: headsup, secret: \"It's a Secret to Everybody\"}\n"
 	       "  - {name: okta, format: okta, token: okta-token-0123456789abcdef}\n"
+	       "  - {name: events, format: cloudevents, token: events-token-0123456789abcdef}\n"
 	       "  - {name: slow, format: headsup, token: slow-token-0123456789abcdef, rate: 0.01, "
 	       "burst: 3}\n"
 	       "  - {name: free, format: headsup, token: free-token-0123456789abcdef}\n",
@@ -144,6 +145,28 @@ static void body__that_is_compressed__is_refused_clearly(void **state)
 	assert_non_null(strstr(text(answer->json, "detail"), "compressed"));
 	assert_int_equal(world_http(w, "POST", "/v1/alerts/free", NULL, "{\"title\":\"t\"}", gzip)->status, 401);
 	assert_int_equal(world_http(w, "POST", "/v1/alerts/free", "free-token-0123456789abcdef", "{\"title\":\"t\"}", plain)->status, 202);
+}
+
+static void handshakes__of_those_who_ask_before_they_send__are_answered(void **state)
+{
+	static const char *const origin[] = {"WebHook-Request-Origin: events.example.com", NULL};
+	static const char event[] = "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\",\"type\":\"t\"}";
+	struct world *w = *state;
+	struct world_answer *answer =
+	    world_http(w, "OPTIONS", "/v1/alerts/events?access_token=events-token-0123456789abcdef", NULL, NULL, origin);
+
+	assert_int_equal(answer->status, 200);
+	assert_string_equal(world_header(w, answer, "webhook-allowed-origin"), "events.example.com");
+	assert_int_equal(world_http(w, "OPTIONS", "/v1/alerts/events", NULL, NULL, origin)->status, 401);
+	answer = world_http(w, "POST", "/v1/alerts/events?access_token=events-token-0123456789abcdef", NULL, event, NULL);
+	assert_int_equal(answer->status, 202);
+	answer = world_http(
+	    w, "POST", "/v1/alerts/events?token=events-token-0123456789abcdef&validationToken=a%2Bb%20%3Cc%3E", NULL, "", NULL);
+	assert_int_equal(answer->status, 200);
+	assert_string_equal(answer->body, "a+b <c>");
+	assert_non_null(strstr(world_header(w, answer, "content-type"), "text/plain"));
+	assert_int_equal(world_http(w, "POST", "/v1/alerts/events?validationToken=a", NULL, "", NULL)->status, 401);
+	assert_null(strstr(world_log(w), "events-token"));
 }
 
 /* ---- Slack's webhooks -------------------------------------------------------------------------------------- */
@@ -803,6 +826,7 @@ int main(void)
 	    TEST(source__past_its_rate__is_429_and_others_are_not_held_up),
 	    TEST(token__in_the_address__is_in_no_log),
 	    TEST(body__that_is_compressed__is_refused_clearly),
+	    TEST(handshakes__of_those_who_ask_before_they_send__are_answered),
 	    TEST(slack_webhook__posted_as_to_slack__is_answered_as_slack_does),
 	    TEST(events__triggered_acknowledged_resolved__are_one_alert_in_each_state),
 	    TEST(event__without_a_key_of_its_own__is_given_one_that_resolves_it),
