@@ -290,14 +290,19 @@ static void replace(cJSON *json, const char *name, char *value)
 	free(value);
 }
 
-/* The sample, from another container (so that it is a new alert), another host, and for every second one of another person. */
-static char *falco_body(const cJSON *sample, size_t n, char *host)
+/*
+ * The sample, from another container (so that it is a new alert), another host, for every second one of another person, and of a RULE
+ * (taken; NULL: the sample's).
+ */
+static char *falco_body(const cJSON *sample, size_t n, char *host, char *rule)
 {
 	cJSON *json = cJSON_Duplicate(sample, true);
 	cJSON *fields = cJSON_GetObjectItemCaseSensitive(json, "output_fields");
 	char *text;
 
 	replace(json, "hostname", host);
+	if (rule != NULL)
+		replace(json, "rule", rule);
 	replace(json, "priority",
 	    xstrdup("Notice")); /* Falco's own for this rule: no page, no reminder */
 	replace(fields, "container.id", xasprintf("%012zx", n));
@@ -308,8 +313,14 @@ static char *falco_body(const cJSON *sample, size_t n, char *host)
 	return text;
 }
 
-/* Alerts FIRST and on, on hosts beside those that are announced. */
-static struct shot *alert_shots(const cJSON *sample, size_t first, size_t count)
+/* Rules of so few alerts that each alert has a card of its own: slack.storm_after is 10. */
+static char *rule_of(size_t n)
+{
+	return xasprintf("Terminal shell in container %zu", n / 8);
+}
+
+/* Alerts FIRST and on, on hosts beside those that are announced; with IS_STORM all of one rule. */
+static struct shot *alert_shots(const cJSON *sample, size_t first, size_t count, bool is_storm)
 {
 	struct shot *shots = xcalloc(count, sizeof(*shots));
 
@@ -318,7 +329,7 @@ static struct shot *alert_shots(const cJSON *sample, size_t first, size_t count)
 		char *host = xasprintf("c%zu-web-%zu", n % 1000, 50 + n % 7);
 
 		shots[i] = shot_new("/v1/alerts/falco", "falco-token-0123456789abcdef",
-		    falco_body(sample, n, host));
+		    falco_body(sample, n, host, is_storm ? NULL : rule_of(n)));
 	}
 	return shots;
 }
@@ -432,21 +443,39 @@ static void side_run(struct side *side, struct shot *shots, size_t count, bool i
 	series_add(&side->rate, (double)count / took_s);
 }
 
-/* Every alert is one of its own, in the outbox, and still there. */
-static void side_check(const struct side *side, size_t alerts)
+/* Every alert is one of its own and still there, and so are CARDS in the outbox. */
+static void side_check(const struct side *side, size_t alerts, size_t cards)
 {
 	double open = metric(side->world, "headsup_alerts{status=\"open\"} ");
 	double waiting = metric(side->world, "headsup_outbox_words{state=\"waiting\"} ") +
 			 metric(side->world, "headsup_outbox_words{state=\"sending\"} ");
 
-	if (open < (double)alerts || waiting < (double)alerts)
+	if (open < (double)alerts || waiting < (double)cards)
 		fail_msg("of %zu alerts %.0f are open and %.0f wait in the outbox", alerts, open,
 		    waiting);
+}
+
+/* One round of each: SIDES take turns in another order each time. */
+static void round_run(
+    struct side *const sides[3], const cJSON *sample, size_t round, size_t sent, size_t count)
+{
+	struct shot *shots = alert_shots(sample, sent, count, false);
+	struct shot *storm = alert_shots(sample, sent, count, true);
+
+	for (size_t i = 0; i < 3; i++) {
+		size_t turn = (round + i) % 3;
+
+		side_run(sides[turn], turn == 2 ? storm : shots, count, round > 0);
+	}
+	shots_free(shots, count);
+	shots_free(storm, count);
 }
 
 static void bench_cpu(void)
 {
 	struct side none = {.world = server("")}, many = {.world = server("")};
+	struct side storm = {.world = server("")};
+	struct side *const sides[3] = {&none, &many, &storm};
 	struct series ratio = {.count = 0};
 	cJSON *sample = read_sample();
 	size_t sent = 0;
@@ -454,15 +483,13 @@ static void bench_cpu(void)
 	announce_all(many.world);
 	for (size_t round = 0; round <= ROUNDS; round++) { /* the first one warms up */
 		size_t count = round == 0 ? WARM_UP : ALERTS;
-		struct shot *shots = alert_shots(sample, sent, count);
 
-		side_run(round % 2 == 0 ? &none : &many, shots, count, round > 0);
-		side_run(round % 2 == 0 ? &many : &none, shots, count, round > 0);
-		shots_free(shots, count);
+		round_run(sides, sample, round, sent, count);
 		sent += count;
 	}
-	side_check(&none, sent);
-	side_check(&many, sent);
+	side_check(&none, sent, sent);
+	side_check(&many, sent, sent);
+	side_check(&storm, sent, 1);
 	for (size_t i = 0; i < ROUNDS; i++)
 		series_add(&ratio, many.cpu.values[i] / none.cpu.values[i]);
 	print_head("A Falco alert a POST, 16 connections, 5 rounds of 20 000");
@@ -471,12 +498,15 @@ static void bench_cpu(void)
 	print_row("CPU s per 1 000 alerts, 10 000 announcements stand", &many.cpu, 4, "");
 	print_row("alerts a second, 10 000 announcements stand", &many.rate, 0, "");
 	print_row("CPU with 10 000 announcements / without", &ratio, 3, "at most 1.2");
+	print_row("CPU s per 1 000 alerts of one rule: a storm", &storm.cpu, 4, "");
+	print_row("alerts of one rule a second", &storm.rate, 0, "");
 	printf("  (%.0f near misses and %.0f suppressed of %zu)\n",
 	    metric(many.world, "headsup_alerts_near_misses_total "),
 	    metric(many.world, "headsup_alerts_suppressed_total "), sent);
 	cJSON_Delete(sample);
 	world_stop(none.world);
 	world_stop(many.world);
+	world_stop(storm.world);
 }
 
 /* ---- latency ----------------------------------------------------------------------------------------------- */
@@ -526,7 +556,8 @@ static void bench_latency(void)
 		load.shots = xcalloc(PACED, sizeof(*load.shots));
 		for (size_t i = 0; i < PACED; i++)
 			load.shots[i] = shot_new("/v1/alerts/falco", "falco-token-0123456789abcdef",
-			    falco_body(sample, first + i, xasprintf("bench-%06zu", first + i)));
+			    falco_body(sample, first + i, xasprintf("bench-%06zu", first + i),
+				rule_of(first + i)));
 		series_add(&rate, PACED / load_run(&load));
 		world_until(world, has_posts(world, first + PACED));
 		read_delays(world, load.shots, first, PACED, delays);
