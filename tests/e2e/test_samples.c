@@ -23,8 +23,9 @@
 #define SAMPLES_MIN 98 /* as many came with the project: none gets lost */
 
 /* What a format gives an alert; the others are headsup's own. */
-static const char *const fields[] = {"rule", "title", "description", "severity", "status", "actor", "host", "ip", "process", "service", "env",
-    "account", "region", "url", "dedup_key", "occurred_at"};
+static const char *const fields[] = {"rule", "title", "description", "severity", "status", "actor",
+    "host", "ip", "process", "service", "env", "account", "region", "url", "dedup_key",
+    "occurred_at"};
 #define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))
 
 struct sample {
@@ -49,7 +50,8 @@ static void samples_read(void)
 
 		assert_int_equal(strncmp(at, "== ", 3), 0);
 		assert_non_null(line_end);
-		samples.list = xreallocarray(samples.list, samples.count + 1, sizeof(*samples.list));
+		samples.list =
+		    xreallocarray(samples.list, samples.count + 1, sizeof(*samples.list));
 		sample = &samples.list[samples.count++];
 		sample->name = at + 3;
 		*line_end = '\0';
@@ -65,7 +67,8 @@ static size_t place_in_source(size_t sample)
 {
 	size_t place = 0, folder = strcspn(samples.list[sample].name, "/") + 1;
 
-	while (place < sample && strncmp(samples.list[sample - place - 1].name, samples.list[sample].name, folder) == 0)
+	while (place < sample && strncmp(samples.list[sample - place - 1].name,
+				     samples.list[sample].name, folder) == 0)
 		place++;
 	return place;
 }
@@ -87,11 +90,15 @@ static struct world *world_of_all_sources(void)
 	for (size_t i = 0; i < samples.count; i++) {
 		const char *name = samples.list[i].name, *format;
 		char *source = xstrndup(name, strcspn(name, "/"));
-		bool is_default = strcmp(source, "falco") == 0 || strcmp(source, "threatstack") == 0 || strcmp(source, "guardduty") == 0;
+		bool is_default = strcmp(source, "falco") == 0 ||
+				  strcmp(source, "threatstack") == 0 ||
+				  strcmp(source, "guardduty") == 0;
 
 		format = strcmp(source, "pagerduty-v2") == 0 ? "pagerduty" : source;
 		if (place_in_source(i) == 0 && !is_default)
-			buf_printf(&sources, "  - {name: %s, format: %s, token: %s-token-0123456789abcdef}\n", source, format, source);
+			buf_printf(&sources,
+			    "  - {name: %s, format: %s, token: %s-token-0123456789abcdef}\n",
+			    source, format, source);
 		free(source);
 	}
 	options.sources = buf_text(&sources);
@@ -132,21 +139,25 @@ static const char *as_the_api_has_it(const char *name, const char *value, const 
 	return value;
 }
 
-static void check_value(const struct sample *sample, const char *name, const cJSON *is, const char *wanted)
+static void check_value(
+    const struct sample *sample, const char *name, const cJSON *is, const char *wanted)
 {
 	char *text = cJSON_IsString(is) ? in_a_line(is->valuestring) : NULL;
 
 	if (text == NULL || strcmp(text, wanted) != 0)
-		fail_msg("%s: %s\nis:     %s\nwanted: %s", sample->name, name, text ? text : "(none)", wanted);
+		fail_msg("%s: %s\nis:     %s\nwanted: %s", sample->name, name,
+		    text ? text : "(none)", wanted);
 	free(text);
 }
 
 /* One alert against the lines from AT on, which are indented; after them. */
-static const char *check_alert(struct world *w, const struct sample *sample, const char *at, const char *id)
+static const char *check_alert(
+    struct world *w, const struct sample *sample, const char *at, const char *id)
 {
 	const cJSON *alert = world_alert(w, id), *labels = json_get(alert, "labels");
+	const char *notes = json_text(alert, "notes");
 	bool is_there[FIELD_COUNT] = {false};
-	int label_count = 0;
+	int label_count = 0, note_count = 0;
 
 	while (strncmp(at, "  ", 2) == 0) {
 		const char *equals = strstr(at, " = "), *next = strchr(at, '\n');
@@ -158,8 +169,14 @@ static const char *check_alert(struct world *w, const struct sample *sample, con
 		if (strncmp(name, "label ", 6) == 0) {
 			check_value(sample, name, json_get(labels, name + 6), value);
 			label_count++;
-		} else if (strcmp(name, "note") != 0) {
-			check_value(sample, name, json_get(alert, name), as_the_api_has_it(name, value, alert));
+		} else if (strcmp(name, "note") == 0) {
+			if (notes == NULL || strstr(notes, value) == NULL)
+				fail_msg("%s: %s is not noted in %s", sample->name, value,
+				    notes ? notes : "(nothing)");
+			note_count++;
+		} else {
+			check_value(sample, name, json_get(alert, name),
+			    as_the_api_has_it(name, value, alert));
 			for (size_t i = 0; i < FIELD_COUNT; i++)
 				is_there[i] |= strcmp(name, fields[i]) == 0;
 		}
@@ -169,29 +186,38 @@ static const char *check_alert(struct world *w, const struct sample *sample, con
 	}
 	for (size_t i = 0; i < FIELD_COUNT; i++)
 		if (!is_there[i] && json_text(alert, fields[i]) != NULL)
-			fail_msg("%s: %s should be absent, and is %s", sample->name, fields[i], json_text(alert, fields[i]));
+			fail_msg("%s: %s should be absent, and is %s", sample->name, fields[i],
+			    json_text(alert, fields[i]));
 	if (cJSON_GetArraySize(labels) != label_count)
-		fail_msg("%s: %d labels, wanted %d", sample->name, cJSON_GetArraySize(labels), label_count);
+		fail_msg("%s: %d labels, wanted %d", sample->name, cJSON_GetArraySize(labels),
+		    label_count);
+	if (note_count == 0 && notes != NULL)
+		fail_msg("%s: noted is %s", sample->name, notes);
 	return at;
 }
 
 /* Posts SAMPLE; the alerts that it became, as an array of objects with an id, in the order of the sample. */
 static const cJSON *posts(struct world *w, const struct sample *sample)
 {
-	char *source = xstrndup(sample->name, strcspn(sample->name, "/")), *path = xasprintf("/v1/alerts/%s", source);
-	char *token = xasprintf("%s-token-0123456789abcdef", source), *file = xasprintf(SAMPLES "%s", sample->name);
+	char *source = xstrndup(sample->name, strcspn(sample->name, "/")),
+	     *path = xasprintf("/v1/alerts/%s", source);
+	char *token = xasprintf("%s-token-0123456789abcdef", source),
+	     *file = xasprintf(SAMPLES "%s", sample->name);
 	size_t len;
 	char *body = read_file(file, EXPECTED_MAX, &len, NULL);
 	struct world_answer *answer;
 
 	assert_non_null(body);
 	answer = world_http(w, "POST", path, token, body, NULL);
-	if (strncmp(sample->name, "slack-webhook/", 14) == 0) { /* answered as Slack does, which names no alerts */
+	if (strncmp(sample->name, "slack-webhook/", 14) ==
+	    0) { /* answered as Slack does, which names no alerts */
 		assert_string_equal(answer->body, "ok");
 		assert_int_equal(answer->status, 200);
-		answer = world_http(w, "GET", "/v1/alerts?match=source%3Dslack-webhook", WORLD_OPS, NULL, NULL);
+		answer = world_http(
+		    w, "GET", "/v1/alerts?match=source%3Dslack-webhook", WORLD_OPS, NULL, NULL);
 		assert_true(cJSON_GetArraySize(json_get(answer->json, "alerts")) <= 1);
-	} else if (answer->status != 202 || cJSON_GetArraySize(json_get(answer->json, "errors")) != 0) {
+	} else if (answer->status != 202 ||
+		   cJSON_GetArraySize(json_get(answer->json, "errors")) != 0) {
 		fail_msg("%s: %d %s", sample->name, answer->status, answer->body);
 	}
 	free(path);
@@ -217,7 +243,8 @@ static void check_sample(struct world *w, const struct sample *sample)
 		count++;
 	}
 	if (cJSON_GetArraySize(alerts) != count)
-		fail_msg("%s: %d alerts, wanted %d", sample->name, cJSON_GetArraySize(alerts), count);
+		fail_msg(
+		    "%s: %d alerts, wanted %d", sample->name, cJSON_GetArraySize(alerts), count);
 	if (count == 0 && strncmp(at, "ignored ", 8) != 0)
 		fail_msg("%s: nothing is expected of it", sample->name);
 }
@@ -244,7 +271,8 @@ static void samples__posted_by_http__are_read_back_field_by_field(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(samples__posted_by_http__are_read_back_field_by_field, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		samples__posted_by_http__are_read_back_field_by_field, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
