@@ -231,6 +231,11 @@ static void stand_out(struct alert *alert, const struct verdict *verdict)
 	}
 }
 
+bool alert_is_near_miss(const struct alert *alert)
+{
+	return alert->nearest != 0 && alert->nearest_why != NULL && alert->status != ALERT_EXPECTED;
+}
+
 static bool count_verdict(struct desk *desk, const struct alert *alert, const struct verdict *verdict, struct error *err)
 {
 	if (verdict->kind == VERDICT_EXPECTED) {

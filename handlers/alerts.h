@@ -46,4 +46,7 @@ void alert_route_anyway(const struct desk *desk, struct alert *alert, bool is_de
 /* Does a page leave for it by its route, at its severity? */
 bool alert_pages(const struct desk *desk, const struct alert *alert);
 
+/* True when ALERT fitted an announcement but for one match, or but for who did it: not what was covered, broken or never suppressed. */
+bool alert_is_near_miss(const struct alert *alert);
+
 #endif

@@ -203,6 +203,21 @@ static void add_alert_fields(cJSON *blocks, const struct alert *alert)
 	add_fields(blocks, "facts", &fields);
 }
 
+/* "more than announced (H17)" says already which it is. */
+static bool mark_names_nearest(const struct alert *alert)
+{
+	char id[32];
+	const char *at = alert->mark;
+	size_t len = (size_t)snprintf(id, sizeof(id), "H%" PRId64, alert->nearest);
+
+	while (at != NULL && (at = strstr(at, id)) != NULL) {
+		if (at[len] < '0' || at[len] > '9')
+			return true;
+		at += len;
+	}
+	return false;
+}
+
 /* "nearest announcement H17 differs in host (web-3b is not web-3)" of "host: web-3b is not web-3". */
 static void put_nearest(struct buf *line, const struct alert *alert)
 {
@@ -272,7 +287,7 @@ static void add_why(cJSON *blocks, const struct desk *desk, const struct alert *
 		buf_putc(&line, '*');
 	}
 	/* An alert by another actor than announced has the same said by its mark. */
-	if (alert->nearest > 0 && !text_equal(alert->mark, alert->nearest_why))
+	if (alert->nearest > 0 && !text_equal(alert->mark, alert->nearest_why) && !mark_names_nearest(alert))
 		put_nearest(&line, alert);
 	if (is_odd_hour(desk, alert))
 		buf_puts(&line, " · odd hour");

@@ -106,7 +106,7 @@ static bool fire(struct desk *desk, const struct actor *actor, struct alert *ale
 	alert->announcement = 0;
 	alert->status = ALERT_OPEN;
 	replace_text(&alert->mark, mark);
-	replace_text(&alert->nearest_why, mark); /* the mark says it */
+	replace_text(&alert->nearest_why, NULL); /* no near miss: it was covered */
 	replace_text(&alert->changed_by, actor->who);
 	replace_text(&alert->changed_via, actor->via);
 	alert->changed_at = desk->now;
@@ -158,7 +158,7 @@ static bool show(struct desk *desk, struct alert *alert, const char *mark, struc
 	alert->nearest = alert->announcement;
 	alert->announcement = 0;
 	replace_text(&alert->mark, mark);
-	replace_text(&alert->nearest_why, mark);
+	replace_text(&alert->nearest_why, NULL);
 	alert->version++;
 	alert_route(desk, alert);
 	return storage_add_event(desk->storage, alert->id, &event, err) &&

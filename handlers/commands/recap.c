@@ -4,6 +4,7 @@
 #include "config/base/text.h"
 #include "config/base/when.h"
 #include "handlers/announcements.h"
+#include "handlers/alerts.h"
 #include "handlers/commands_internal.h"
 #include "handlers/slack_text.h"
 
@@ -28,7 +29,7 @@ static bool count_one(void *ctx, const struct alert *alert)
 
 	recap->seen++;
 	recap->by_status[alert->status]++;
-	recap->near_misses += alert->nearest != 0 && alert->status != ALERT_EXPECTED ? 1 : 0;
+	recap->near_misses += alert_is_near_miss(alert) ? 1 : 0;
 	return true;
 }
 

@@ -5,6 +5,7 @@
 #include "config/base/memory.h"
 #include "config/base/text.h"
 #include "config/base/when.h"
+#include "handlers/alerts.h"
 #include "handlers/commands_internal.h"
 #include "handlers/slack_text.h"
 
@@ -21,7 +22,7 @@ struct rule_count {
 struct stats {
 	struct desk *desk;
 	size_t seen;
-	int64_t occurrences, suppressed, near_misses;
+	int64_t occurrences, suppressed, claimed, near_misses;
 	struct rule_count rules[STATS_RULES_MAX];
 	size_t rule_count;
 	int64_t ids[STATS_SCAN_MAX];
@@ -57,7 +58,8 @@ static bool count_one(void *ctx, const struct alert *alert)
 		stats->suppressed++;
 		return true;
 	}
-	stats->near_misses += alert->nearest != 0 ? 1 : 0;
+	stats->near_misses += alert_is_near_miss(alert) ? 1 : 0;
+	stats->claimed += alert->status == ALERT_CLAIMED ? 1 : 0;
 	if (alert->status == ALERT_ACKED || alert->status == ALERT_RESOLVED) {
 		stats->ids[stats->id_count] = alert->id;
 		stats->fired_at[stats->id_count++] = alert->received_at;
@@ -131,10 +133,10 @@ static void put_stats(struct stats *stats, const char *span, struct buf *answer)
 {
 	buf_printf(answer,
 	    "*The last %s*%s: %zu alert%s (%" PRId64 " with repeats), %" PRId64
-	    " suppressed, %" PRId64 " near miss%s.\n",
+	    " suppressed, %" PRId64 " claimed late, %" PRId64 " near miss%s.\n",
 	    span, stats->seen == STATS_SCAN_MAX ? ", its newest part" : "", stats->seen,
-	    stats->seen == 1 ? "" : "s", stats->occurrences, stats->suppressed, stats->near_misses,
-	    stats->near_misses == 1 ? "" : "es");
+	    stats->seen == 1 ? "" : "s", stats->occurrences, stats->suppressed, stats->claimed,
+	    stats->near_misses, stats->near_misses == 1 ? "" : "es");
 	put_times("Time to ack", stats->acks, stats->ack_count, answer);
 	put_times("Time to resolve", stats->resolves, stats->resolve_count, answer);
 	qsort(stats->rules, stats->rule_count, sizeof(stats->rules[0]), by_count);

@@ -324,6 +324,7 @@ static void claim__of_a_medium_alert_of_ones_own__closes_it_everywhere(void **st
 	/* The rest of the work is announced. */
 	fires(w, "web-3", "alice", "medium");
 	assert_string_equal(world_status(w, "A2"), "expected");
+	assert_non_null(strstr(world_says(w, "bob", ALERTS, "stats"), "1 claimed late"));
 }
 
 static void claim__that_does_not_cover_its_alert__is_refused_at_the_field(void **state)

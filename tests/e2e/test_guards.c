@@ -194,6 +194,7 @@ static void alert__that_fits_all_but_one_match__is_a_near_miss(void **state)
 	const char *id = fires(w, "web-3b", "alice", "medium");
 	assert_status(w, id, "open");
 	reads(w, "bob", "U0BOB", "why A1", "H1 matched all but host: web-3b is not web-3");
+	reads(w, "bob", "U0BOB", "stats", " 1 near miss.");
 	assert_int_equal(number(announcement(w, "H1"), "near_misses"), 1);
 }
 
@@ -227,6 +228,9 @@ static void budget__used_up__breaks_it_aloud(void **state)
 	world_until(w, card_says(w, ALERTS, id, "more than announced"));
 	world_until(w, thread_says(w, "H1", "Broken:"));
 	assert_true(status_is(w, "H1", "ended"));
+	/* More than announced is no near miss. */
+	reads(w, "bob", "U0BOB", "recap 1h", "; 0 near misses");
+	reads(w, "bob", "U0BOB", "stats", " 0 near misses");
 	/* Extending it does not fill it up again. */
 	reads(w, "alice", "U0ALICE", "extend H1 30m", "is over already");
 }

@@ -586,7 +586,7 @@ static void edit__to_what_needs_approval__is_pending(void **state)
 {
 	struct desk_world *w = *state;
 	const int64_t id = announces(w, &alice, "host=web-*", 2 * HOUR);
-	const int64_t other = announces(w, &alice, "host=db-*", 4 * HOUR);
+	int64_t other = announces(w, &alice, "host=db-*", 4 * HOUR);
 	struct error err = {0};
 
 	assert_true(edits(w, &alice, id, "severity=critical", &err));
@@ -594,8 +594,9 @@ static void edit__to_what_needs_approval__is_pending(void **state)
 	/* Made by day, and changed at night into something else. */
 	w->desk->now = NOON + 7 * HOUR + 60;
 	assert_false(edits(w, &alice, other, "host=web-1", &err)); /* over by then */
-	w->desk->now = NOON + 4 * HOUR - 60;
-	assert_true(extends(w, &alice, other, 4 * HOUR - 60, &err));
+	w->desk->now = NOON + 6 * HOUR;
+	other = announces(w, &alice, "host=db-*", 3 * HOUR);
+	assert_status(w, other, "active");
 	w->desk->now = NOON + 7 * HOUR + 60;
 	assert_true(edits(w, &alice, other, "host=web-1", &err));
 	assert_status(w, other, "pending");
