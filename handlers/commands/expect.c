@@ -70,10 +70,21 @@ static bool read_dry(struct reading *reading, struct error *err)
 	return true;
 }
 
+/* "… because deploy dry": who puts it last means it just as well. A reason in quotes may end as it likes. */
 static bool read_because(struct reading *reading, struct error *err)
 {
+	static const char dry[] = " dry";
+	const char *because = command_reason(reading->words);
+	const size_t len = strlen(because), size = sizeof(dry) - 1;
+	const size_t at = (size_t)(because - reading->words->text);
+	const bool is_quoted = at > 0 && reading->words->text[at - 1] == '"';
+
 	(void)err;
-	reading->request.because = command_reason(reading->words);
+	if (!is_quoted && len > size && strcasecmp(because + len - size, dry) == 0) {
+		reading->words->text[at + len - size] = '\0';
+		reading->request.is_dry = true;
+	}
+	reading->request.because = because;
 	return true;
 }
 

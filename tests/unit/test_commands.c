@@ -404,6 +404,18 @@ static void expect__answers__with_the_absolute_end_and_whom_it_covers(void **sta
 	    "because deploy.\n"
 	    "Alerts of severity critical still fire, unless somebody else approves it.\n"
 	    "In the last 30 days it would have covered no alert.");
+	assert_answer(w, "expect host=web-* actor=x because deploy dry",
+	    "Dry run, nothing is announced. It would be active: `host=web-*` `actor=x`, until "
+	    "13:30 CET (30m), at most 50 alerts, "
+	    "because deploy.\n"
+	    "Alerts of severity critical still fire, unless somebody else approves it.\n"
+	    "In the last 30 days it would have covered no alert.");
+	assert_answer(w, "expect host=web-* actor=x dry because \"deploy dry\"",
+	    "Dry run, nothing is announced. It would be active: `host=web-*` `actor=x`, until "
+	    "13:30 CET (30m), at most 50 alerts, "
+	    "because deploy dry.\n"
+	    "Alerts of severity critical still fire, unless somebody else approves it.\n"
+	    "In the last 30 days it would have covered no alert.");
 	assert_int_equal(announcements_count(w->desk->announcements), 3);
 
 	desk_world_knows(w, "U0EVE", NULL, NULL, false);
