@@ -184,6 +184,7 @@ static void slack_webhook__posted_as_to_slack__is_answered_as_slack_does(void **
 	    {"{\"attachments\":[{\"color\":\"danger\",\"title\":\"t\",\"text\":\"x\"}]}", "ok",
 		false, 200},
 	    {"{}", "no_text", false, 400},
+	    {"{\"text\":\"\"}", "no_text", false, 400},
 	    {"nonsense", "invalid_payload", false, 400},
 	};
 	struct world *w = *state;
