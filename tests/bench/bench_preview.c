@@ -226,7 +226,7 @@ static long post(struct wire *wire, const char *path, const char *body)
 		length = strcasestr(wire->in, "\r\nContent-Length:");
 		if (end != NULL && length != NULL &&
 		    len >= (size_t)(end + 4 - wire->in) + strtoul(length + 17, NULL, 10))
-			return atol(wire->in + 9);
+			return strtol(wire->in + 9, NULL, 10);
 	}
 }
 

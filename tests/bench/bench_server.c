@@ -178,7 +178,7 @@ static bool is_answered(struct wire *wire, const struct load *load)
 		fail_msg("an answer without a length: %s", wire->in);
 	if (wire->in_len < (size_t)(end + 4 - wire->in) + strtoul(length + 17, NULL, 10))
 		return false;
-	if (strncmp(wire->in, "HTTP/1.1 ", 9) != 0 || atol(wire->in + 9) != load->status)
+	if (strncmp(wire->in, "HTTP/1.1 ", 9) != 0 || strtol(wire->in + 9, NULL, 10) != load->status)
 		fail_msg("wanted %d, the answer is: %s", load->status, wire->in);
 	return true;
 }

@@ -253,7 +253,7 @@ static void pagerduty__away_for_a_while__gets_everything_in_order(void **state)
 
 static int dial(struct world *w)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atol(strrchr(w->url, ':') + 1))};
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)strtol(strrchr(w->url, ':') + 1, NULL, 10))};
 	int s = socket(AF_INET, SOCK_STREAM, 0);
 
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
