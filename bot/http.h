@@ -15,7 +15,7 @@
 #define HTTP_LATER_S 5          /* how long an answer is held back for a job that makes it better */
 #define HTTP_ANSWER_DEADLINE_S 300 /* for taking one answer */
 #define HTTP_DRAIN_MAX (8 << 20) /* of a refused body this much is read and dropped */
-#define HTTP_HEADERS_MAX 65536   /* bytes of one request's first line and headers */
+#define HTTP_HEADERS_MAX 32768   /* bytes of one request's first line and headers; MHD clears as much for each request */
 #define HTTP_HEADER_COUNT_MAX 128
 #define HTTP_HELD_MAX (256 << 20) /* bytes of bodies and answers, over all connections; past it 503 */
 #define HTTP_LINGERS_MAX 64      /* connections closed early whose rest is still dropped */

@@ -52,8 +52,7 @@ cJSON *shell_post(struct shell *shell, const char *path, const cJSON *body, int 
 
 #define SHELL_LIST_DEFAULT 100 /* things that a list shows, unless --limit says otherwise */
 #define SHELL_LIST_MAX 100000
-#define SHELL_QUERY_MAX \
-	(48u << 10) /* bytes of a query: headsup reads 64 KiB of first line and headers */
+#define SHELL_QUERY_MAX (16u << 10) /* bytes of a query: TARGET_MAX of bot/target.h */
 /* GET PATH?QUERY, page after page up to --limit, and PRINT of each of its NAME; with --json all of them as one answer. The status. */
 int shell_list(struct shell *shell, const char *path, const struct buf *query, const char *name,
     void (*print)(const struct shell *shell, const cJSON *item));
