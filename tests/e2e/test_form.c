@@ -301,6 +301,7 @@ static void confirm__sent_twice__announces_once(void **state)
 static void claim__of_a_medium_alert_of_ones_own__closes_it_everywhere(void **state)
 {
 	struct world *w = *state;
+	char *timeline;
 	const char *card;
 
 	fires(w, "web-3", "alice", "medium");
@@ -320,7 +321,9 @@ static void claim__of_a_medium_alert_of_ones_own__closes_it_everywhere(void **st
 	assert_non_null(strstr(card, "under H1"));
 	assert_false(world_has_button(world_find(w, ALERTS, "A1"), "alert_claim"));
 	assert_non_null(strstr(world_http(w, "GET", "/metrics", NULL, NULL, NULL)->body, "headsup_alerts_claimed_total 1\n"));
-	assert_non_null(strstr(cJSON_PrintUnformatted(json_get(world_alert(w, "A1"), "timeline")), "\"what\":\"claimed\""));
+	timeline = cJSON_PrintUnformatted(json_get(world_alert(w, "A1"), "timeline"));
+	assert_non_null(strstr(timeline, "\"what\":\"claimed\""));
+	free(timeline);
 	/* The rest of the work is announced. */
 	fires(w, "web-3", "alice", "medium");
 	assert_string_equal(world_status(w, "A2"), "expected");
