@@ -76,15 +76,18 @@ static bool read_because(struct reading *reading, struct error *err)
 	static const char dry[] = " dry";
 	const char *because = command_reason(reading->words);
 	const size_t len = strlen(because), size = sizeof(dry) - 1;
-	const size_t at = (size_t)(because - reading->words->text);
-	const bool is_quoted = at > 0 && reading->words->text[at - 1] == '"';
+	size_t at;
 
 	(void)err;
-	if (!is_quoted && len > size && strcasecmp(because + len - size, dry) == 0) {
-		reading->words->text[at + len - size] = '\0';
-		reading->request.is_dry = true;
-	}
 	reading->request.because = because;
+	/* A shorter one may be no part of the text at all: nothing was left of it. */
+	if (len <= size || strcasecmp(because + len - size, dry) != 0)
+		return true;
+	at = (size_t)(because - reading->words->text);
+	if (at > 0 && reading->words->text[at - 1] == '"')
+		return true;
+	reading->words->text[at + len - size] = '\0';
+	reading->request.is_dry = true;
 	return true;
 }
 
