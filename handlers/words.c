@@ -49,7 +49,8 @@ void spoken_fini(struct spoken *spoken)
 /* A word about to be left; what is not said is absent. */
 struct leaving {
 	const char *kind, *lane, *subject, *coalesce;
-	cJSON *body; /* taken */
+	cJSON *body;      /* taken */
+	const char *text; /* the body instead, as JSON already */
 	int64_t priority, lasts_s;
 };
 
@@ -61,7 +62,7 @@ static bool leave(struct desk *desk, const struct leaving *leaving, struct error
 	    .kind = (char *)leaving->kind,
 	    .subject = (char *)(leaving->subject != NULL ? leaving->subject : ""),
 	    .coalesce = (char *)leaving->coalesce,
-	    .body = body,
+	    .body = body != NULL ? body : (char *)leaving->text,
 	    .priority = leaving->priority,
 	    .not_before = TIME_NONE,
 	    .deadline = leaving->lasts_s > 0 ? desk->now + leaving->lasts_s : TIME_NONE,
@@ -149,21 +150,22 @@ static bool leave_card(struct desk *desk, const char *kind, const char *subject,
 {
 	char *lane = xasprintf("slack:%s", channel);
 	char *coalesce = xasprintf("%s:%s:%s", kind, subject, channel);
-	cJSON *body = cJSON_CreateObject();
+	struct buf body;
 	bool ok;
 
-	json_put(body, "channel", channel);
-	json_put_int(body, "copy", copy);
-	if (anew)
-		cJSON_AddBoolToObject(body, "anew", true);
+	buf_init(&body, 64 + 6 * strlen(channel)); /* bytes: each may become \u0001 */
+	buf_puts(&body, "{\"channel\":");
+	buf_put_json(&body, channel);
+	buf_printf(&body, ",\"copy\":%" PRId64 "%s}", copy, anew ? ",\"anew\":true" : "");
 	ok = leave(desk,
 	    &(struct leaving){.kind = kind,
 		.lane = lane,
 		.subject = subject,
 		.coalesce = anew ? NULL : coalesce,
-		.body = body,
+		.text = buf_text(&body),
 		.priority = priority},
 	    err);
+	buf_fini(&body);
 	free(lane);
 	free(coalesce);
 	return ok;
