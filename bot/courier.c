@@ -459,13 +459,13 @@ struct newer {
 	size_t count;
 };
 
-static bool wake_lane_of(void *ctx, int64_t id, const char *lane)
+static bool wake_lane_of(void *ctx, const struct word *word)
 {
 	struct newer *newer = ctx;
 
 	newer->count++;
-	newer->courier->last_id = id;
-	return wake_lane_named(newer->courier, lane);
+	newer->courier->last_id = word->id;
+	return wake_lane_named(newer->courier, word->lane);
 }
 
 /* Which lanes have something new: by the words added since the last turn, and now and then by
@@ -476,8 +476,8 @@ static bool find_work(struct courier *courier)
 	uint64_t now = uv_now(courier->loop->uv);
 	struct newer newer = {.courier = courier};
 
-	if (!storage_each_newer_word(
-		storage, courier->last_id, LANES_NEW_MAX, wake_lane_of, &newer, NULL))
+	if (!storage_each_word(
+		storage, WORD_WAITING, courier->last_id, LANES_NEW_MAX, wake_lane_of, &newer, NULL))
 		return false;
 	if (newer.count == LANES_NEW_MAX)
 		courier_wake(courier, 0); /* there are more */

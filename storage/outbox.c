@@ -288,25 +288,6 @@ int64_t storage_lane_due_at(struct storage *storage, const char *lane)
 #define IN_ANY_STATE "WHERE (?1 < 0 OR state = ?1) "
 #define OLDEST "AND id > ?2 ORDER BY id LIMIT ?3"
 
-bool storage_each_newer_word(struct storage *storage, int64_t after_id, size_t limit,
-    bool (*each)(void *ctx, int64_t id, const char *lane), void *ctx, struct error *err)
-{
-	struct sql sql;
-	bool goes_on = true;
-
-	sql_open(&sql, storage,
-	    "SELECT id, lane FROM outbox NOT INDEXED WHERE id > ? AND state = 0 ORDER BY id LIMIT ?",
-	    err);
-	sql_put_int(&sql, after_id);
-	sql_put_int(&sql, limit < INT64_MAX ? (int64_t)limit : INT64_MAX);
-	while (goes_on && sql_row(&sql)) {
-		int64_t id = sql_get_int(&sql);
-
-		goes_on = each(ctx, id, sql_peek_text(&sql));
-	}
-	return sql_close(&sql);
-}
-
 bool storage_each_word(struct storage *storage, int state, int64_t after_id, size_t limit,
     bool (*each)(void *ctx, const struct word *word), void *ctx, struct error *err)
 {

@@ -299,9 +299,6 @@ bool storage_put_word(struct storage *storage, const struct word *word, struct e
 bool storage_remove_word(struct storage *storage, int64_t id, struct error *err);
 /* After a start: what was being sent waits again, marked unsure. */
 bool storage_recover_words(struct storage *storage, size_t *count, struct error *err);
-/* Those that wait with id > AFTER_ID, oldest first, at most LIMIT: only which they are, and their lanes (borrowed for the call). */
-bool storage_each_newer_word(struct storage *storage, int64_t after_id, size_t limit,
-    bool (*each)(void *ctx, int64_t id, const char *lane), void *ctx, struct error *err);
 /* By state (-1: any), oldest first, id > AFTER_ID, at most LIMIT. */
 bool storage_each_word(struct storage *storage, int state, int64_t after_id, size_t limit,
     bool (*each)(void *ctx, const struct word *word), void *ctx, struct error *err);

@@ -471,46 +471,6 @@ static void each_word__by_state__is_told_oldest_first(void **state)
 	}
 }
 
-static bool collect_newer(void *ctx, int64_t id, const char *lane)
-{
-	char *text = ctx;
-	size_t len = strlen(text);
-
-	snprintf(text + len, 200 - len, "%" PRId64 "=%s ", id, lane);
-	return id < 9; /* it says when it has enough */
-}
-
-static void each_newer_word__past_an_id__is_told_with_its_lane(void **state)
-{
-	static const struct {
-		int64_t after;
-		size_t limit;
-		const char *words;
-	} cases[] = {
-	    {0, 100, "1=slack:#1 5=slack:#5 9=slack:#9 "},
-	    {1, 1, "5=slack:#5 "},
-	    {5, 100, "9=slack:#9 "},
-	    {13, 100, ""},
-	};
-	struct world *w = *state;
-	struct error err = {0};
-
-	for (int i = 0; i < 16; i++) {
-		char lane[16];
-
-		snprintf(lane, sizeof(lane), "slack:#%d", i + 1);
-		put(w, add(w, lane, "", 0), (enum word_state)(i % 4), TIME_NONE);
-	}
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		char text[200] = "";
-
-		assert_ok(storage_each_newer_word(w->storage, cases[i].after, cases[i].limit,
-			      collect_newer, text, &err),
-		    err);
-		assert_string_equal(text, cases[i].words);
-	}
-}
-
 static void count_words__by_state__and_the_oldest_unfinished(void **state)
 {
 	struct world *w = *state;
@@ -713,7 +673,6 @@ int main(void)
 	    TEST(coalesce__with_one_that_was_told_to_wait__leaves_it_its_time),
 	    TEST(recover__what_was_being_sent__waits_again_and_is_unsure),
 	    TEST(each_word__by_state__is_told_oldest_first),
-	    TEST(each_newer_word__past_an_id__is_told_with_its_lane),
 	    TEST(count_words__by_state__and_the_oldest_unfinished),
 	    TEST(sweep__dead_words__go_when_they_are_old),
 	    TEST(due__after_any_sequence_of_changes__is_what_is_promised),
