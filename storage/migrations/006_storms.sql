@@ -21,5 +21,5 @@ CREATE TABLE unposted (
 	storm INTEGER NOT NULL, -- 0: none yet
 	PRIMARY KEY (alert, channel)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX unposted_rule ON unposted (channel, rule) WHERE storm = 0;
+CREATE INDEX unposted_rule ON unposted (channel, rule, storm) WHERE storm = 0; -- storm: nothing is looked up in the table
 CREATE INDEX unposted_storm ON unposted (storm, alert) WHERE storm <> 0;
