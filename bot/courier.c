@@ -931,7 +931,7 @@ void courier_degraded(const struct courier *courier, cJSON *list)
 
 void courier_metrics(const struct courier *courier, struct buf *out)
 {
-	static const char *const peers[] = {"slack", "response_url", "pagerduty"};
+	static const char *const peers[] = {"slack", "response_url", "pagerduty", "pagerduty_api"};
 	const struct {
 		const char *name, *help;
 		uint64_t value;

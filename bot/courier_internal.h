@@ -74,11 +74,11 @@ struct courier {
 	uint64_t wall_ms;
 	uint64_t token_paused_until; /* Slack refuses our token */
 	char token_problem[512];     /* "": it does not */
-	int peer_failures[3];        /* by enum word_peer, in a row */
-	uint64_t peer_said_at[3];    /* ms; when something last got through */
+	int peer_failures[WORD_PEERS];        /* by enum word_peer, in a row */
+	uint64_t peer_said_at[WORD_PEERS];    /* ms; when something last got through */
 	int64_t slack_said_at;       /* the same of Slack by the wall clock, s */
 	struct {
-		uint64_t sent[3], again, limited, plainer, stuck, dead, expired, looks, found;
+		uint64_t sent[WORD_PEERS], again, limited, plainer, stuck, dead, expired, looks, found;
 	} counts;
 };
 

@@ -115,6 +115,11 @@ static void send_word(struct delivery *delivery)
 		url = xasprintf("%s%s", config->pagerduty.events_url, spoken->method);
 		request.content_type = "application/json";
 		break;
+	case PEER_PAGERDUTY_API:
+		url = xasprintf("%s%s", config->pagerduty.api_url, spoken->method);
+		request.method = spoken->verb;
+		request.content_type = "application/json";
+		break;
 	}
 	buf_init(&body, BODY_MAX);
 	put_body(spoken, &body);
@@ -354,15 +359,35 @@ static bool was_away(const struct courier *courier, enum word_peer peer)
 	       uv_now(courier->loop->uv) - courier->peer_said_at[peer] >= AWAY_MS;
 }
 
+/* The word is over, or a conversation goes on. */
+static bool put_next(struct delivery *delivery, const struct word_next *next, struct error *err)
+{
+	struct storage *storage = delivery->courier->loop->storage;
+	char *body;
+	bool ok;
+
+	if (next->body == NULL)
+		return storage_remove_word(storage, delivery->word->id, err);
+	body = json_write(next->body);
+	ok = storage_go_on_word(storage, delivery->word->id, body, next->not_before, err);
+	free(body);
+	return ok;
+}
+
 static bool settle_said(struct delivery *delivery, struct error *err)
 {
 	struct courier *courier = delivery->courier;
 	struct lane *lane = delivery->lane;
 	enum word_peer peer = delivery->spoken.peer;
 	const struct reply reply = reply_of(delivery);
+	struct word_next next;
+	bool ok;
 
-	if (!word_delivered(courier->loop->desk, delivery->word, &reply, err) ||
-	    !storage_remove_word(courier->loop->storage, delivery->word->id, err))
+	if (!word_delivered(courier->loop->desk, delivery->word, &reply, &next, err))
+		return false;
+	ok = put_next(delivery, &next, err);
+	word_next_fini(&next);
+	if (!ok)
 		return false;
 	if (lane->has_stuck && peer == PEER_SLACK &&
 	    strcmp(delivery->spoken.method, "chat.postMessage") == 0 &&

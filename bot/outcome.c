@@ -138,6 +138,7 @@ void outcome_init(
 		judge_response_url(outcome, answer);
 		return;
 	case PEER_PAGERDUTY_EVENTS:
+	case PEER_PAGERDUTY_API:
 		judge_pagerduty(outcome, spoken, answer);
 		return;
 	}

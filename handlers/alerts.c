@@ -886,6 +886,39 @@ bool alert_close_claimed(struct desk *desk, const struct actor *actor, struct al
 	return ok;
 }
 
+bool alert_follow(struct desk *desk, struct alert *alert, const struct alert_turn *turn, struct error *err)
+{
+	char subject[24];
+
+	subject_of(alert, subject);
+	if (turn->status >= 0 && turn->status != (int)alert->status) {
+		alert->status = (enum alert_status)turn->status;
+		if (alert->status == ALERT_OPEN || alert->status == ALERT_ACKED)
+			alert->announcement = 0;
+		if (alert->status == ALERT_RESOLVED)
+			desk->counts.resolved++;
+		/* Somebody knows better than the source that stopped reporting it. */
+		if (alert->status == ALERT_OPEN && alert->ends_at != TIME_NONE && alert->ends_at <= desk->now)
+			alert->ends_at = TIME_NONE;
+		changed(desk, alert, &turn->by);
+		if (turn->at != TIME_NONE && turn->at < desk->now)
+			alert->changed_at = turn->at;
+	}
+	if (turn->assignee != NULL)
+		replace_text(&alert->assignee, turn->assignee[0] != '\0' ? turn->assignee : NULL);
+	if (turn->page_status != NULL)
+		replace_text(&alert->page_status, turn->page_status);
+	alert->version++;
+	if (turn->what != NULL && (!tell(desk, alert, &turn->by, turn->what, turn->note, err) ||
+				      !audit(desk, alert, &turn->by, turn->what, turn->note, err)))
+		return false;
+	if (!storage_put_alert(desk->storage, alert, err) || !say_card(desk, alert, err))
+		return false;
+	if (turn->what != NULL)
+		log_info("A%" PRId64 " %s by=%s via=%s", alert->id, turn->what, turn->by.who, turn->by.via);
+	return turn->line == NULL || say_in_thread(desk, subject, alert->channel, turn->line, turn->is_loud, err);
+}
+
 static const struct verb {
 	const char *name;
 	bool (*act)(struct desk *desk, const struct actor *actor, struct alert *alert, const char *note, const char *to, struct error *err);

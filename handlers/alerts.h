@@ -26,6 +26,21 @@ bool alert_act(struct desk *desk, const struct actor *actor, int64_t id, const c
  */
 bool alert_close_claimed(struct desk *desk, const struct actor *actor, struct alert *alert, int64_t announcement, const char *approved_by,
     struct error *err);
+/*
+ * What PagerDuty says of ALERT, which is read, changed and stored here: who did WHAT there. The caller has decided that it holds.
+ */
+struct alert_turn {
+	struct actor by;         /* via "pagerduty"; who: a Slack id, a name, or "PagerDuty" */
+	const char *what;        /* of the timeline: acked unacked resolved reopened escalated assigned noted; NULL: nothing there */
+	int status;              /* enum alert_status; -1: as it is */
+	const char *assignee;    /* NULL: as it is; "": nobody */
+	const char *page_status; /* as alert->page_status is from now on; NULL: as it is */
+	const char *note;        /* of the timeline, plain text; NULL: none */
+	const char *line;        /* mrkdwn for the thread; NULL: none */
+	bool is_loud;            /* the line shows in the channel too */
+	int64_t at;              /* when they did it: the alert's changed_at, where STATUS changes; TIME_NONE: now */
+};
+bool alert_follow(struct desk *desk, struct alert *alert, const struct alert_turn *turn, struct error *err);
 /* MARK says why ALERT stands out; shown on its card. */
 void alert_set_mark(struct alert *alert, const char *mark);
 /* "already acked by @alice 2 min ago" in mrkdwn: why VERB no longer applies. */

@@ -10,6 +10,9 @@
 #include "handlers/announcements.h"
 #include "handlers/api.h"
 #include "handlers/later.h"
+#include "handlers/pagerduty/oncall.h"
+#include "handlers/pagerduty/poll.h"
+#include "handlers/pagerduty/users.h"
 #include "handlers/people.h"
 #include "handlers/slack_text.h"
 #include "handlers/sns.h"
@@ -103,7 +106,8 @@ void desk_undone(struct desk *desk)
 bool desk_tick(struct desk *desk, struct error *err)
 {
 	return alerts_tick(desk, err) && storms_tick(desk, err) && announcements_tick(desk, err) &&
-	       announcements_retell(desk, err) && unseen_tick(desk, err) && people_tick(desk, err);
+	       announcements_retell(desk, err) && unseen_tick(desk, err) && people_tick(desk, err) &&
+	       users_tick(desk, err) && poll_tick(desk, err) && oncall_tick(desk, err);
 }
 
 bool desk_audit(struct desk *desk, const struct actor *actor, const char *what, const char *subject, const char *detail,

@@ -17,6 +17,9 @@
 #include "handlers/grammar.h"
 #include "handlers/home.h"
 #include "handlers/page.h"
+#include "handlers/pagerduty/changes.h"
+#include "handlers/pagerduty/deeds.h"
+#include "handlers/pagerduty/rest.h"
 #include "handlers/people.h"
 #include "handlers/slack_text.h"
 #include "handlers/storms.h"
@@ -37,6 +40,7 @@ static int64_t by_severity(int64_t first, enum severity severity)
 void spoken_fini(struct spoken *spoken)
 {
 	free(spoken->method);
+	free(spoken->from);
 	cJSON_Delete(spoken->body);
 	free(spoken->channel);
 	free(spoken->look_channel);
@@ -772,6 +776,27 @@ static bool render_page(struct rendering *r, struct error *err)
 	return ok;
 }
 
+static bool render_change(struct rendering *r, struct error *err)
+{
+	const char *key = json_text(r->body, "key");
+	struct announcement *announcement;
+	int64_t id;
+
+	if (key == NULL || !id_parse(r->word->subject, 'H', &id))
+		return error_set(err, ERROR_USAGE, "word %" PRId64 " is no change", r->word->id);
+	announcement = storage_announcement(r->desk->storage, id, NULL);
+	if (announcement == NULL || config_routing_key(r->desk->config, key) == NULL) {
+		announcement_free(announcement);
+		r->spoken->is_nothing = true; /* nobody needs it for that service any more */
+		return true;
+	}
+	r->spoken->peer = PEER_PAGERDUTY_EVENTS;
+	r->spoken->method = xstrdup("/v2/change/enqueue");
+	r->spoken->body = change_event(r->desk, announcement, key, err);
+	announcement_free(announcement);
+	return r->spoken->body != NULL;
+}
+
 static bool render_form(struct rendering *r, struct error *err)
 {
 	const char *trigger = json_text(r->body, "trigger_id");
@@ -870,7 +895,83 @@ static const struct kind {
     {WORD_HOME, render_home, NULL, NULL},
     {WORD_PROFILE, render_profile, delivered_profile, failed_profile},
     {WORD_GROUP, render_group, delivered_group, failed_group},
+    {WORD_CHANGE, render_change, NULL, NULL},
 };
+
+/* ---- conversations with PagerDuty ----------------------------------------------------------------------------- */
+
+static const struct conversation *conversation_find(const struct word *word)
+{
+	for (size_t i = 0; word->kind != NULL && conversations[i] != NULL; i++) {
+		if (strcmp(conversations[i]->kind, word->kind) == 0)
+			return conversations[i];
+	}
+	return NULL;
+}
+
+static cJSON *word_body(const struct word *word);
+
+static void talk_init(struct talk *talk, struct desk *desk, const struct word *word)
+{
+	*talk = (struct talk){.desk = desk, .word = word, .body = word_body(word), .not_before = TIME_NONE};
+	if (!cJSON_IsObject(talk->body)) {
+		cJSON_Delete(talk->body);
+		talk->body = cJSON_CreateObject();
+	}
+}
+
+static bool talk_render(const struct conversation *conversation, struct desk *desk, const struct word *word, struct spoken *spoken,
+    struct error *err)
+{
+	struct talk talk;
+	bool ok = true;
+
+	talk_init(&talk, desk, word);
+	talk.spoken = spoken;
+	if (rest_is_on(desk))
+		ok = conversation->render(&talk, err);
+	else
+		spoken->is_nothing = true; /* the configuration has no token any more */
+	cJSON_Delete(talk.body);
+	return ok;
+}
+
+static bool talk_heard(const struct conversation *conversation, struct desk *desk, const struct word *word, const struct reply *reply,
+    struct word_next *next, struct error *err)
+{
+	struct talk talk;
+	bool ok;
+
+	talk_init(&talk, desk, word);
+	ok = conversation->heard(&talk, reply, err);
+	if (ok && talk.goes_on) {
+		next->body = talk.body;
+		next->not_before = talk.not_before;
+	} else {
+		cJSON_Delete(talk.body);
+	}
+	return ok;
+}
+
+static bool talk_failed(const struct conversation *conversation, struct desk *desk, const struct word *word, const struct reply *reply,
+    bool is_final, struct error *err)
+{
+	struct talk talk;
+	bool ok;
+
+	if (conversation->failed == NULL)
+		return true;
+	talk_init(&talk, desk, word);
+	ok = conversation->failed(&talk, reply, is_final, err);
+	cJSON_Delete(talk.body);
+	return ok;
+}
+
+void word_next_fini(struct word_next *next)
+{
+	cJSON_Delete(next->body);
+	next->body = NULL;
+}
 
 static const struct kind *kind_find(const struct word *word, struct error *err)
 {
@@ -890,11 +991,18 @@ static cJSON *word_body(const struct word *word)
 
 bool word_render(struct desk *desk, const struct word *word, struct spoken *spoken, struct error *err)
 {
-	const struct kind *kind = kind_find(word, err);
+	const struct conversation *conversation = conversation_find(word);
+	const struct kind *kind = conversation == NULL ? kind_find(word, err) : NULL;
 	cJSON *body;
 	bool ok;
 
 	*spoken = (struct spoken){.peer = PEER_SLACK};
+	if (conversation != NULL) {
+		ok = talk_render(conversation, desk, word, spoken, err);
+		if (!ok)
+			spoken_fini(spoken);
+		return ok;
+	}
 	if (kind == NULL)
 		return false;
 	body = word_body(word);
@@ -1077,12 +1185,16 @@ static bool failed_group(struct rendering *r, const struct reply *reply, bool is
 	return storage_put_group(r->desk->storage, group, NULL, 0, r->desk->now, err);
 }
 
-bool word_delivered(struct desk *desk, const struct word *word, const struct reply *reply, struct error *err)
+bool word_delivered(struct desk *desk, const struct word *word, const struct reply *reply, struct word_next *next, struct error *err)
 {
-	const struct kind *kind = kind_find(word, err);
+	const struct conversation *conversation = conversation_find(word);
+	const struct kind *kind = conversation == NULL ? kind_find(word, err) : NULL;
 	cJSON *body;
 	bool ok;
 
+	*next = (struct word_next){.not_before = TIME_NONE};
+	if (conversation != NULL)
+		return talk_heard(conversation, desk, word, reply, next, err);
 	if (kind == NULL)
 		return false;
 	if (kind->delivered == NULL)
@@ -1226,10 +1338,13 @@ static bool failed_profile(struct rendering *r, const struct reply *reply, bool 
 
 bool word_failed(struct desk *desk, const struct word *word, const struct reply *reply, bool is_final, struct error *err)
 {
-	const struct kind *kind = kind_find(word, err);
+	const struct conversation *conversation = conversation_find(word);
+	const struct kind *kind = conversation == NULL ? kind_find(word, err) : NULL;
 	cJSON *body;
 	bool ok;
 
+	if (conversation != NULL)
+		return talk_failed(conversation, desk, word, reply, is_final, err);
 	if (kind == NULL)
 		return false;
 	if (kind->failed == NULL)

@@ -11,13 +11,17 @@
 
 #include "handlers/desk.h"
 
-enum word_peer { PEER_SLACK, PEER_RESPONSE_URL, PEER_PAGERDUTY_EVENTS };
+enum word_peer { PEER_SLACK, PEER_RESPONSE_URL, PEER_PAGERDUTY_EVENTS, PEER_PAGERDUTY_API };
+#define WORD_PEERS 4
 
 /* A word as it goes over the wire. */
 struct spoken {
 	bool is_nothing;  /* nothing to say any more: the word is done */
+	int64_t waits_until; /* above 0: nothing to say before then, the word waits */
 	enum word_peer peer;
-	char *method;     /* PEER_SLACK: "chat.postMessage"; PEER_RESPONSE_URL: the URL, a secret; PAGERDUTY: "/v2/enqueue" */
+	char *method;     /* PEER_SLACK: "chat.postMessage"; PEER_RESPONSE_URL: the URL, a secret; PAGERDUTY: "/v2/enqueue", "/incidents/Q1" with its query */
+	const char *verb; /* PEER_PAGERDUTY_API: GET POST PUT, static; all else is POST */
+	char *from;       /* PEER_PAGERDUTY_API: as whom, an e-mail; NULL: as nobody in particular */
 	bool is_form;     /* PEER_SLACK: arguments go as a form (reading methods), otherwise as JSON */
 	cJSON *body;      /* owned */
 	char *channel;    /* PEER_SLACK: whose rate limit it counts against (lane or id); NULL: the method's only */
@@ -41,6 +45,13 @@ void spoken_fini(struct spoken *spoken);
  *   home          home:<user>              {"user","channel","workspace"} the app's home tab: handlers/home.h
  *   profile       slack-users              {"user","command"}         users.info, and the command that waits for it
  *   group         slack-users              {"group"}                  usergroups.users.list
+ *   change        pagerduty:<fingerprint>  {"key"}                    an announcement, as a change event: handlers/pagerduty/changes.h
+ * Conversations with PagerDuty's REST API (handlers/pagerduty/rest.h), all in PAGERDUTY_LANE:
+ *   deed          what somebody did here with an alert, done there as them: handlers/pagerduty/deeds.h
+ *   hook          an event of a webhook about which something is to be asked first: handlers/pagerduty/hook.h
+ *   poll          what happened there, and how our incidents stand: handlers/pagerduty/poll.h
+ *   user          who somebody is there: handlers/pagerduty/users.h
+ *   oncall        who is on call: handlers/pagerduty/oncall.h
  * A configured channel names its lane as it is written in the configuration. Subjects are A1042 and H17; answers have none.
  */
 #define WORD_CARD "card"
@@ -56,6 +67,13 @@ void spoken_fini(struct spoken *spoken);
 #define WORD_HOME "home"
 #define WORD_PROFILE "profile"
 #define WORD_GROUP "group"
+#define WORD_CHANGE "change"
+#define WORD_DEED "deed"
+#define WORD_HOOK "hook"
+#define WORD_POLL "poll"
+#define WORD_USER "user"
+#define WORD_ONCALL "oncall"
+#define PAGERDUTY_LANE "pagerduty-api"
 
 #define WORD_ANSWER_S 600        /* an answer to a person that is later than this is not said any more */
 #define WORD_VIEW_S 120          /* what stands in a modal, or at home, is not drawn anew later than this */
@@ -65,6 +83,7 @@ void spoken_fini(struct spoken *spoken);
 /* What came back. */
 struct reply {
 	bool ok;
+	int status;          /* HTTP; 0: not known */
 	const char *error;   /* Slack's error, or a sentence */
 	const char *channel; /* Slack: the real id of the channel */
 	const char *ts;      /* Slack: of the message */
@@ -74,8 +93,17 @@ struct reply {
 /* Puts WORD into words. False with an error when that cannot be done at all (then the word waits for a person). Metadata with
  * the word's id is added to every chat.postMessage here (event_type "headsup_word", event_payload {"word": id}). */
 bool word_render(struct desk *desk, const struct word *word, struct spoken *spoken, struct error *err);
-/* It was said (REPLY->ok), or found to have been said: keeps where it stands, writes the timeline; what follows is put into the outbox. */
-bool word_delivered(struct desk *desk, const struct word *word, const struct reply *reply, struct error *err);
+/* What becomes of a word when its answer was read: it is over, or has one more step. */
+struct word_next {
+	cJSON *body;        /* of that step, owned; NULL: the word is over */
+	int64_t not_before; /* TIME_NONE: at once */
+};
+void word_next_fini(struct word_next *next);
+/*
+ * It was said (REPLY->ok), or found to have been said: keeps where it stands, writes the timeline; what follows is put into the outbox.
+ * A conversation also hears here what was refused for good (REPLY->ok false, 4xx but 401, 408 and 429). *NEXT is filled in any case.
+ */
+bool word_delivered(struct desk *desk, const struct word *word, const struct reply *reply, struct word_next *next, struct error *err);
 /*
  * It will not be said by itself: it waits for a person (IS_FINAL false) or is dead (true). Tells so in the fallback channel,
  * once per lane and reason; an answer to a person takes another way (a response_url that is gone: chat.postEphemeral).

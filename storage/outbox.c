@@ -145,6 +145,36 @@ bool storage_put_word(struct storage *storage, const struct word *word, struct e
 	       error_set(err, ERROR_NOT_FOUND, "this word is not in the outbox any more");
 }
 
+bool storage_go_on_word(struct storage *storage, int64_t id, const char *body, int64_t not_before, struct error *err)
+{
+	struct sql sql;
+
+	sql_open(&sql, storage,
+	    "UPDATE outbox SET state = 0, attempts = 0, is_unsure = 0, is_plain = 0, problem = NULL, body = ?, not_before = ? "
+	    "WHERE id = ?",
+	    err);
+	sql_put_text(&sql, body);
+	sql_put_time(&sql, not_before);
+	sql_put_int(&sql, id);
+	return sql_run(&sql);
+}
+
+bool storage_has_word(struct storage *storage, const char *lane, const char *kind, const char *subject)
+{
+	struct sql sql;
+	bool has;
+
+	sql_open(&sql, storage,
+	    "SELECT 1 FROM outbox INDEXED BY outbox_order WHERE lane = ?1 AND subject = ?2 AND subject <> '' AND state <> 3 "
+	    "AND (?3 IS NULL OR kind = ?3) LIMIT 1",
+	    NULL);
+	sql_put_text(&sql, lane);
+	sql_put_text(&sql, subject);
+	sql_put_text(&sql, kind);
+	has = sql_row(&sql);
+	return sql_close(&sql) && has;
+}
+
 bool storage_remove_word(struct storage *storage, int64_t id, struct error *err)
 {
 	struct sql sql;

@@ -263,6 +263,76 @@ bool storage_storm_facts(struct storage *storage, int64_t id, struct storm_facts
 /* Its alerts above AFTER, by id. */
 size_t storage_storm_alerts(struct storage *storage, int64_t id, int64_t after, int64_t *alerts, size_t limit);
 
+/* ---- PagerDuty ----------------------------------------------------------------------------------------- */
+
+/* What an alert's page became there. */
+struct incident {
+	int64_t alert;
+	char *id;              /* PagerDuty's */
+	int64_t number;        /* as people there see it; 0: not told */
+	char *url;             /* for a browser; NULL: not told */
+	char *service, *policy; /* ids; NULL: not told */
+	char *status;          /* triggered acknowledged resolved: as PagerDuty last told */
+	int64_t status_at;     /* by its clock; TIME_NONE: not told */
+	int64_t level;         /* of its escalation policy, as last heard; 0: not known */
+	char *merged_into;     /* the id of another; NULL: it was not merged */
+	int64_t linked_at;
+};
+void incident_fini(struct incident *incident);
+/* Adds it, as the alert's newest, or writes what may change of the one with that ALERT and ID (all but linked_at). */
+bool storage_put_incident(struct storage *storage, const struct incident *incident, struct error *err);
+/* The alert's newest; false: none. */
+bool storage_incident(struct storage *storage, int64_t alert, struct incident *incident);
+/* That one, newest or not; false: none. */
+bool storage_incident_by_id(struct storage *storage, int64_t alert, const char *id, struct incident *incident);
+/* Alerts of which ID is an incident, the newest or (IS_NEWEST false) any, by id; how many were written. */
+size_t storage_incident_alerts(struct storage *storage, const char *id, bool is_newest, int64_t *alerts, size_t limit);
+/*
+ * Newest incidents of their alerts that are not resolved in PagerDuty as far as it told, or whose alert is open or acked; by alert, above
+ * AFTER. At most LIMIT rows.
+ */
+bool storage_each_live_incident(struct storage *storage, int64_t after, size_t limit,
+    bool (*each)(void *ctx, const struct incident *incident), void *ctx, struct error *err);
+/* Alerts that were paged (page_status triggered, acknowledged), are open or acked, and have no incident yet; by id, above AFTER. */
+size_t storage_unlinked_alerts(struct storage *storage, int64_t after, int64_t *alerts, size_t limit);
+/* Is a word of KIND about SUBJECT in LANE still on its way (waiting, being sent, or stuck)? KIND NULL: of any. */
+bool storage_has_word(struct storage *storage, const char *lane, const char *kind, const char *subject);
+/* The word has one more step: BODY takes the place of its body, and it waits (attempts 0, sure) until NOT_BEFORE. */
+bool storage_go_on_word(struct storage *storage, int64_t id, const char *body, int64_t not_before, struct error *err);
+
+struct pagerduty_user {
+	char *id;    /* NULL: nobody there has this e-mail */
+	char *email; /* NULL: not told */
+	char *name;
+	int64_t fetched_at;
+};
+void pagerduty_user_fini(struct pagerduty_user *user);
+/* By its id and its e-mail, whichever it has. */
+bool storage_put_pagerduty_user(struct storage *storage, const struct pagerduty_user *user, struct error *err);
+bool storage_pagerduty_user(struct storage *storage, const char *id, struct pagerduty_user *user);            /* false: not known */
+bool storage_pagerduty_user_mailed(struct storage *storage, const char *email, struct pagerduty_user *user); /* any case */
+
+/* We are about to do WHAT ("ack", "note:<hash>" …) to INCIDENT; BY is PagerDuty's id of who will be named, NULL when not known. */
+bool storage_add_intent(struct storage *storage, const char *incident, const char *what, const char *by, int64_t now, struct error *err);
+/* Takes the oldest such intent from SINCE on: by BY, or by nobody known (BY NULL: by anybody). *TAKEN false: there was none. */
+bool storage_take_intent(struct storage *storage, const char *incident, const char *what, const char *by, int64_t since, bool *taken,
+    struct error *err);
+
+struct oncall {
+	char *policy, *policy_name;
+	int64_t level; /* 1 is called first */
+	char *user, *user_name; /* PagerDuty's id */
+	int64_t ends_at; /* TIME_NONE: not told, or never */
+};
+/* In the place of all that were known. */
+bool storage_put_oncalls(struct storage *storage, const struct oncall *oncalls, size_t count, struct error *err);
+/* By policy's name, then level; borrowed for the call. */
+bool storage_each_oncall(struct storage *storage, bool (*each)(void *ctx, const struct oncall *oncall), void *ctx, struct error *err);
+
+/* A small fact with a name; VALUE NULL removes it. */
+bool storage_put_mark(struct storage *storage, const char *name, const char *value, struct error *err);
+char *storage_mark(struct storage *storage, const char *name); /* NULL: none; the caller frees */
+
 /* ---- the outbox: words on their way ------------------------------------------------------------------- */
 
 enum word_state { WORD_WAITING, WORD_SENDING, WORD_STUCK, WORD_DEAD };
@@ -321,6 +391,8 @@ struct profile {
 void profile_fini(struct profile *profile);
 bool storage_put_profile(struct storage *storage, const struct profile *profile, struct error *err);
 bool storage_profile(struct storage *storage, const char *slack, struct profile *profile); /* false: unknown */
+/* The Slack profile with that e-mail, in any case; not of bots or accounts that are gone. False: none is known. */
+bool storage_profile_mailed(struct storage *storage, const char *email, struct profile *profile);
 
 /* The members of a user group, as Slack told them at FETCHED_AT, in place of those known before. */
 bool storage_put_group(struct storage *storage, const char *group, char *const *users, size_t count, int64_t fetched_at,

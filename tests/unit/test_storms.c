@@ -79,7 +79,7 @@ static void speak(struct desk_world *w, bool delivers, struct spoken_words *said
 		}
 		if (delivers) {
 			if (!spoken.is_nothing)
-				assert_true(word_delivered(w->desk, word, &reply, &err));
+				assert_true(word_delivered(w->desk, word, &reply, &(struct word_next){0}, &err));
 			assert_true(storage_remove_word(w->storage, word->id, &err));
 		}
 		desk_world_end(w, true);

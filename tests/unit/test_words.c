@@ -96,9 +96,11 @@ static void said(struct outbox *box, const struct word *word, const char *channe
 	struct error err = {0};
 	cJSON *answer = body != NULL ? json_parse(body, strlen(body), &err) : NULL;
 	const struct reply reply = {.ok = true, .channel = channel, .ts = ts, .body = answer};
+	struct word_next next;
 
-	if (!word_delivered(box->world->desk, word, &reply, &err))
+	if (!word_delivered(box->world->desk, word, &reply, &next, &err))
 		fail_msg("%s", err.text);
+	word_next_fini(&next);
 	assert_true(storage_remove_word(box->world->storage, word->id, &err));
 	cJSON_Delete(answer);
 }

@@ -1,0 +1,29 @@
+/*
+ * deeds - what people do here with an alert is done in PagerDuty too, as them.
+ *
+ * With a REST token a deed is a conversation: find the incident of the alert, read it, change it as the person who pressed, add their
+ * words as a note. Without one, or where no incident is found, what events can do (acknowledge, resolve, trigger) is done by events.
+ */
+#ifndef HANDLERS_PAGERDUTY_DEEDS_H
+#define HANDLERS_PAGERDUTY_DEEDS_H
+
+#include "handlers/pagerduty/rest.h"
+
+#define DEED_FIND_S 60     /* an incident is looked for so long after its page was taken: 1, 2, 4, 8 … s apart */
+#define DEED_PAGE_WAIT_S 2 /* between looks at whether the page has left */
+
+/*
+ * ACTOR did VERB (ack unack resolve reopen escalate note assign) with ALERT, which is written already; NOTE and TO may be NULL. What
+ * came from PagerDuty itself (ACTOR->via "pagerduty") goes no way back. Nothing where the alert has no page.
+ */
+bool deed_leave(struct desk *desk, const struct actor *actor, const struct alert *alert, const char *verb, const char *note, const char *to,
+    struct error *err);
+/* ALERT's page was taken: its incident is to be found. */
+bool deed_find_incident(struct desk *desk, int64_t alert, struct error *err);
+/* PagerDuty is to be told once more how ALERT stands (it changed here last); at most DEED_AGAIN_MAX times for each of its changes. */
+#define DEED_AGAIN_MAX 3
+bool deed_again(struct desk *desk, const struct alert *alert, struct error *err);
+
+extern const struct conversation deed_conversation;
+
+#endif
