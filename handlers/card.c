@@ -11,6 +11,7 @@
 #include "config/base/when.h"
 #include "handlers/announcements.h"
 #include "handlers/blocks.h"
+#include "handlers/pagerduty/incidents.h"
 #include "handlers/preview.h"
 #include "handlers/people.h"
 #include "handlers/slack_text.h"
@@ -294,7 +295,12 @@ static void add_why(cJSON *blocks, const struct desk *desk, const struct alert *
 	if (alert->previous > 0)
 		buf_printf(&line, " · follows A%" PRId64, alert->previous);
 	if (alert->page_status != NULL) {
-		buf_puts(&line, " · PagerDuty: ");
+		char *url = incident_url(desk, alert->id);
+
+		buf_puts(&line, " · ");
+		buf_put_link(&line, url, url != NULL ? "PagerDuty ↗" : "PagerDuty");
+		buf_puts(&line, ": ");
+		free(url);
 		buf_put_mrkdwn(&line, page_word(alert->page_status), 40);
 	}
 	if (!text_is_empty(alert->notes)) {

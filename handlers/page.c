@@ -9,6 +9,7 @@
 #include "config/base/text.h"
 #include "config/base/when.h"
 #include "handlers/card.h"
+#include "handlers/grammar.h"
 #include "handlers/slack_text.h"
 #include "handlers/words.h"
 
@@ -19,7 +20,6 @@
 #define URL_MAX 2000
 #define UNSEEN_UNITS 3000      /* of a card's text: fits beside WORD_PAGE_MAX */
 #define UNSEEN_BYTES_MAX 65536
-#define KEY_MAX 255          /* of dedup_key */
 
 /* PagerDuty knows four severities and takes no other word. */
 static const char *page_severity(enum severity severity)
@@ -192,11 +192,30 @@ static void fit(cJSON *event)
 	}
 }
 
-cJSON *page_event(const struct desk *desk, const struct alert *alert, const char *action, struct error *err)
+static const char *key_prefix(const struct desk *desk)
 {
 	const char *prefix = desk->config->pagerduty.dedup_prefix;
+
+	return text_is_empty(prefix) ? "headsup" : prefix;
+}
+
+void page_dedup_key(const struct desk *desk, int64_t alert, char out[PAGE_KEY_MAX + 1])
+{
+	snprintf(out, PAGE_KEY_MAX + 1, "%.200s-A%" PRId64, key_prefix(desk), alert);
+}
+
+bool page_key_alert(const struct desk *desk, const char *text, int64_t *alert)
+{
+	const char *prefix = key_prefix(desk);
+	const size_t len = strnlen(prefix, 200);
+
+	return text != NULL && strncmp(text, prefix, len) == 0 && text[len] == '-' && id_parse(text + len + 1, 'A', alert);
+}
+
+cJSON *page_event(const struct desk *desk, const struct alert *alert, const char *action, struct error *err)
+{
 	const char *key = alert->page_key != NULL ? config_routing_key(desk->config, alert->page_key) : NULL;
-	char dedup_key[KEY_MAX + 1];
+	char dedup_key[PAGE_KEY_MAX + 1];
 	cJSON *event;
 
 	if (key == NULL) {
@@ -204,7 +223,7 @@ cJSON *page_event(const struct desk *desk, const struct alert *alert, const char
 		    alert->id, alert->page_key != NULL ? alert->page_key : "none");
 		return NULL;
 	}
-	snprintf(dedup_key, sizeof(dedup_key), "%.200s-A%" PRId64, text_is_empty(prefix) ? "headsup" : prefix, alert->id);
+	page_dedup_key(desk, alert->id, dedup_key);
 	event = cJSON_CreateObject();
 	cJSON_AddStringToObject(event, "routing_key", key);
 	cJSON_AddStringToObject(event, "event_action", action);

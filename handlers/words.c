@@ -559,6 +559,7 @@ struct rendering {
 	const struct word *word;
 	const cJSON *body; /* the word's */
 	struct spoken *spoken;
+	struct word_next *next; /* of what was delivered: it may go on */
 };
 
 static void method(struct rendering *r, const char *name)
@@ -752,6 +753,52 @@ static bool render_ephemeral(struct rendering *r, struct error *err)
 	return true;
 }
 
+#define PAGE_LOOKS_MAX 2      /* after these it is sent: twice is better than never */
+#define PAGE_LOOK_MARGIN_S 300 /* PagerDuty's clock and ours may differ by this much */
+
+/*
+ * A trigger that may have been taken, and perhaps resolved since: sent again it would open a new incident. With a REST token PagerDuty
+ * is asked first.
+ */
+static bool page_looks(const struct rendering *r, int64_t attempts)
+{
+	return r->word->is_unsure && attempts < PAGE_LOOKS_MAX && text_equal(json_text(r->body, "action"), "trigger") &&
+	       rest_is_on(r->desk);
+}
+
+static bool render_page_look(struct rendering *r, int64_t alert, struct error *err)
+{
+	struct talk talk = {.desk = r->desk, .word = r->word, .spoken = r->spoken};
+	char key[PAGE_KEY_MAX + 1];
+	struct buf path;
+	bool ok;
+
+	page_dedup_key(r->desk, alert, key);
+	buf_init(&path, REST_PATH_MAX);
+	buf_puts(&path, "/incidents");
+	rest_put_query(&path, "incident_key", key);
+	rest_put_query(&path, "date_range", "all");
+	rest_put_query(&path, "sort_by", "created_at:desc");
+	ok = rest_get(&talk, &path, err);
+	buf_fini(&path);
+	return ok;
+}
+
+/* Did PagerDuty make an incident of it since the word was left? */
+static bool page_was_taken(const struct rendering *r, const struct reply *reply)
+{
+	const cJSON *incident;
+
+	cJSON_ArrayForEach(incident, json_get(reply->body, "incidents"))
+	{
+		int64_t at = rest_time(json_text(incident, "created_at"));
+
+		if (at == TIME_NONE || at >= r->word->created_at - PAGE_LOOK_MARGIN_S)
+			return true;
+	}
+	return false;
+}
+
 static bool render_page(struct rendering *r, struct error *err)
 {
 	const char *action = json_text(r->body, "action");
@@ -765,6 +812,10 @@ static bool render_page(struct rendering *r, struct error *err)
 	if (alert == NULL) {
 		r->spoken->is_nothing = true;
 		return true;
+	}
+	if (page_looks(r, r->word->attempts)) {
+		alert_free(alert);
+		return render_page_look(r, id, err);
 	}
 	r->spoken->peer = PEER_PAGERDUTY_EVENTS;
 	r->spoken->method = xstrdup("/v2/enqueue");
@@ -1088,9 +1139,12 @@ static bool delivered_page(struct rendering *r, const struct reply *reply, struc
 	int64_t id, round;
 	bool ok;
 
-	(void)reply;
 	if (status == NULL || !id_parse(r->word->subject, 'A', &id))
 		return true;
+	if (page_looks(r, r->word->attempts - 1) && !page_was_taken(r, reply)) {
+		r->next->body = cJSON_Duplicate(r->body, true); /* sure now, so it is sent */
+		return true;
+	}
 	alert = storage_alert(r->desk->storage, id, NULL);
 	if (alert == NULL)
 		return true;
@@ -1105,7 +1159,7 @@ static bool delivered_page(struct rendering *r, const struct reply *reply, struc
 	if (strcmp(action, "trigger") == 0) {
 		if (alert->paged_at == TIME_NONE || json_true(r->body, "anew"))
 			alert->paged_at = r->desk->now;
-		ok = add_event(r->desk, id, "paged", NULL, err);
+		ok = add_event(r->desk, id, "paged", NULL, err) && (!rest_is_on(r->desk) || deed_find_incident(r->desk, id, err));
 	}
 	ok = ok && storage_put_alert(r->desk->storage, alert, err) && say_card(r->desk, alert, err);
 	alert_free(alert);
@@ -1200,7 +1254,7 @@ bool word_delivered(struct desk *desk, const struct word *word, const struct rep
 	if (kind->delivered == NULL)
 		return true;
 	body = word_body(word);
-	ok = kind->delivered(&(struct rendering){.desk = desk, .word = word, .body = body}, reply, err);
+	ok = kind->delivered(&(struct rendering){.desk = desk, .word = word, .body = body, .next = next}, reply, err);
 	cJSON_Delete(body);
 	return ok;
 }

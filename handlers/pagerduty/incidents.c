@@ -33,7 +33,7 @@ bool incident_link(struct desk *desk, int64_t alert, const cJSON *object, struct
 	return true;
 }
 
-char *incident_url(struct desk *desk, int64_t alert)
+char *incident_url(const struct desk *desk, int64_t alert)
 {
 	(void)desk;
 	(void)alert;

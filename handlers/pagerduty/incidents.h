@@ -61,6 +61,6 @@ bool incident_read(struct desk *desk, const cJSON *object, struct error *err);
 /* ALERT's incident is the one that OBJECT (of the REST API, or the data of a webhook) describes: from now on they belong together. */
 bool incident_link(struct desk *desk, int64_t alert, const cJSON *object, struct error *err);
 /* "https://…" to show people, or NULL: the alert's newest incident. The caller frees. */
-char *incident_url(struct desk *desk, int64_t alert);
+char *incident_url(const struct desk *desk, int64_t alert);
 
 #endif
