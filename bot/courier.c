@@ -26,6 +26,7 @@
 #define MEND_MAX 10000     /* words put right at a time */
 #define RELEASE_MAX 1000   /* words that go at once when their peer is back */
 #define DEGRADED_MAX 20    /* lanes named in /readyz */
+#define PAGES_PREFIX "pagerduty:" /* of the lanes that pages are in, one a key */
 #define DEAD_KEEP_S (7 * 86400) /* dead words are kept for people to see */
 
 /* Calls a minute that a method may be called: docs.slack.dev/apis/web-api/rate-limits */
@@ -48,6 +49,11 @@ static const struct {
     {"usergroups.users.list", 20},
 };
 #define TIER_DEFAULT 50
+/*
+ * Calls a minute to PagerDuty's REST API. An account key has 960, which whoever else uses the account's
+ * keys may need too; PUT /incidents has 500: developer.pagerduty.com/docs/rest-api-rate-limits
+ */
+#define REST_PER_MINUTE 480
 
 /* ---- lanes ----------------------------------------------------------------------------------- */
 
@@ -70,7 +76,8 @@ static struct lane *lane_get(struct courier *courier, const char *name)
 	}
 	lane = xcalloc(1, sizeof(*lane));
 	lane->name = xstrdup(name);
-	lane->is_page = text_prefix(name, "pagerduty:");
+	lane->is_page = text_prefix(name, PAGES_PREFIX);
+	lane->is_rest = strcmp(name, PAGERDUTY_LANE) == 0;
 	lane->is_urgent = text_prefix(name, "views:");
 	lane->chain = *chain;
 	*chain = lane;
@@ -102,6 +109,14 @@ void lane_wake(struct lane *lane)
 	lane->is_blocked = lane->is_starved = false;
 }
 
+void courier_count_flight(struct courier *courier, struct lane *lane, int change)
+{
+	lane->in_flight += change;
+	courier->in_flight += change;
+	if (lane->is_rest)
+		courier->rest_in_flight += change;
+}
+
 void courier_wake_starved(struct courier *courier)
 {
 	for (struct lane *lane = courier->lanes; lane != NULL; lane = lane->next) {
@@ -116,12 +131,17 @@ static int lane_room(const struct courier *courier, const struct lane *lane)
 	int reserved = lane->is_page     ? 0
 		       : lane->is_urgent ? PAGES_RESERVED
 					 : PAGES_RESERVED + URGENT_RESERVED;
-	int free_calls = COURIER_IN_FLIGHT_MAX - courier->in_flight - reserved;
-	int room = COURIER_LANE_IN_FLIGHT_MAX - lane->in_flight;
+	int in_flight = courier->in_flight - courier->rest_in_flight;
+	int free_calls =
+	    COURIER_IN_FLIGHT_MAX - COURIER_REST_IN_FLIGHT_MAX - in_flight - reserved;
+	int most = lane->is_rest ? COURIER_REST_IN_FLIGHT_MAX : COURIER_LANE_IN_FLIGHT_MAX;
+	int room = most - lane->in_flight;
 
 	if (lane->failures > 0)
 		room = 1 - lane->in_flight; /* one finds out whether the peer is back */
-	else if (!lane->is_page && courier->in_flight >= COURIER_IN_FLIGHT_MAX / 2)
+	if (lane->is_rest)
+		return room;
+	if (lane->failures == 0 && !lane->is_page && in_flight >= COURIER_IN_FLIGHT_MAX / 2)
 		room = LANE_SHARE - lane->in_flight;
 	return room < free_calls ? room : free_calls;
 }
@@ -159,6 +179,10 @@ static void find_buckets(struct courier *courier, const struct lane *lane,
 	if (spoken->peer == PEER_PAGERDUTY_EVENTS) {
 		need->method = limits_window(
 		    courier->limits, lane->name, courier->config->pagerduty.events_per_minute, now);
+		return;
+	}
+	if (spoken->peer == PEER_PAGERDUTY_API) {
+		need->method = minute_bucket(courier, PAGERDUTY_LANE, REST_PER_MINUTE);
 		return;
 	}
 	/* Whoever may post more to a channel (an arrangement with Slack, a test) may do more of
@@ -227,6 +251,7 @@ static struct word *word_copy(const struct word *from)
 enum turn {
 	TURN_PLANNED, /* it goes after the commit */
 	TURN_OVER,    /* there was nothing to send: done, dropped, or it waits for a person */
+	TURN_WAITS,   /* there is nothing to send yet */
 	TURN_BLOCKED, /* a limit */
 	TURN_TROUBLE, /* storage is out of order: no more in this turn */
 };
@@ -288,9 +313,28 @@ static void plan_delivery(struct courier *courier, struct lane *lane, struct wor
 	if (need->channel != NULL)
 		bucket_take(need->channel, now);
 	lane->refs++;
-	lane->in_flight++;
-	courier->in_flight++;
+	courier_count_flight(courier, lane, 1);
 	delivery_move(delivery, &courier->planned);
+}
+
+/* WORD has nothing to say before AT: it counts as no attempt. Inside an event. */
+static bool put_off(struct courier *courier, struct word *word, int64_t at, struct error *err)
+{
+	const int64_t soonest = clock_now() + 1;
+
+	word->state = WORD_WAITING;
+	word->not_before = at > soonest ? at : soonest;
+	/* Nobody waits for it any longer than that. */
+	if (word->deadline != TIME_NONE && word->not_before > word->deadline)
+		word->not_before = word->deadline + 1;
+	return storage_put_word(courier->loop->storage, word, err);
+}
+
+/* A page that may have been sent is looked for by the REST API: it does not wait for a limit that
+ * is there for everything else, and leaves PagerDuty's own far away. */
+static bool waits_for_limits(const struct lane *lane, const struct spoken *spoken)
+{
+	return !lane->is_page || spoken->peer != PEER_PAGERDUTY_API;
 }
 
 /* Renders WORD and marks it as being sent, in the transaction that is about to be committed.
@@ -316,7 +360,7 @@ static enum turn take_turn(
 	}
 	if (!loop_event(loop, &err))
 		goto out;
-	if (!word_render(loop->desk, word, &spoken, &err)) {
+	if (!courier->words.render(loop->desk, word, &spoken, &err)) {
 		loop_event_end(loop, false, NULL);
 		turn = cannot_render(courier, word, &err);
 		goto out;
@@ -327,9 +371,15 @@ static enum turn take_turn(
 		turn = loop_event_end(loop, ok, &err) && ok ? TURN_OVER : TURN_TROUBLE;
 		goto out;
 	}
+	if (spoken.waits_until > 0) {
+		bool ok = put_off(courier, word, spoken.waits_until, &err);
+
+		turn = loop_event_end(loop, ok, &err) && ok ? TURN_WAITS : TURN_TROUBLE;
+		goto out;
+	}
 	find_buckets(courier, lane, &spoken, &need);
 	*ready_at = need_ready_at(&need, now);
-	if (*ready_at > now) {
+	if (*ready_at > now && waits_for_limits(lane, &spoken)) {
 		need_remember(lane, word->id, &need);
 		loop_event_end(loop, false, NULL);
 		turn = TURN_BLOCKED;
@@ -371,7 +421,8 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* When something of LANE that is put off comes due. */
+/* When something of LANE that is put off comes due; what is due, and had no turn, a while from
+ * NOW. */
 static uint64_t lane_due_at(struct courier *courier, const struct lane *lane, uint64_t now)
 {
 	int64_t due_at = storage_lane_due_at(courier->loop->storage, lane->name), wait_s;
@@ -380,7 +431,7 @@ static uint64_t lane_due_at(struct courier *courier, const struct lane *lane, ui
 		return COURIER_NEVER;
 	wait_s = due_at - clock_now();
 	if (wait_s <= 0)
-		return now;
+		return now + SCAN_EVERY_MS;
 	return now + (uint64_t)(wait_s < 60 ? wait_s : 60) * 1000;
 }
 
@@ -388,9 +439,13 @@ static uint64_t lane_due_at(struct courier *courier, const struct lane *lane, ui
 static bool lane_is_held(
     const struct courier *courier, const struct lane *lane, uint64_t now, uint64_t *until)
 {
+	const struct token *token = lane->is_page   ? NULL
+				    : lane->is_rest ? &courier->rest_token
+						    : &courier->slack_token;
+
 	*until = lane->paused_until;
-	if (!lane->is_page && courier->token_paused_until > *until)
-		*until = courier->token_paused_until;
+	if (token != NULL && token->paused_until > *until)
+		*until = token->paused_until;
 	return *until > now;
 }
 
@@ -404,7 +459,7 @@ static bool lane_turn(struct courier *courier, struct lane *lane)
 	enum turn turn = TURN_OVER;
 	bool has_more = false;
 
-	if (!lane->is_page && !courier->config->slack.is_enabled) {
+	if (!lane->is_page && !lane->is_rest && !courier->config->slack.is_enabled) {
 		lane->wake_at = COURIER_NEVER; /* a reload will tell */
 		return true;
 	}
@@ -426,7 +481,7 @@ static bool lane_turn(struct courier *courier, struct lane *lane)
 			room--;
 		else if (turn == TURN_BLOCKED)
 			blocked_until = earlier(blocked_until, ready_at);
-		else
+		else if (turn == TURN_OVER)
 			has_more = true; /* what stood behind it may go now */
 	}
 	lane->is_starved = room <= 0;
@@ -436,7 +491,7 @@ static bool lane_turn(struct courier *courier, struct lane *lane)
 	else if (room > 0 && (has_more || due.count == LOOK_AHEAD))
 		lane->wake_at = now;
 	else if (room > 0)
-		lane->wake_at = lane_due_at(courier, lane, now + SCAN_EVERY_MS);
+		lane->wake_at = lane_due_at(courier, lane, now);
 	while (at < due.count)
 		word_free(due.words[at++]);
 	return turn != TURN_TROUBLE;
@@ -494,8 +549,9 @@ struct picked {
 	int64_t ids[MEND_MAX];
 	size_t count;
 	const struct lane *lane;
+	enum word_peer peer;
 	int64_t now;
-	bool pages, only_target;
+	bool only_target;
 };
 
 static bool pick_put_off(void *ctx, const struct word *word)
@@ -503,6 +559,18 @@ static bool pick_put_off(void *ctx, const struct word *word)
 	struct picked *picked = ctx;
 
 	if (word->attempts > 0 && word->not_before != TIME_NONE && word->not_before > picked->now)
+		picked->ids[picked->count++] = word->id;
+	return picked->count < MEND_MAX;
+}
+
+/* The same, and what a conversation waits for by itself: it finds out whether it is too early. */
+static bool pick_misdated(void *ctx, const struct word *word)
+{
+	struct picked *picked = ctx;
+
+	if (strcmp(word->lane, PAGERDUTY_LANE) != 0)
+		return pick_put_off(ctx, word);
+	if (word->not_before != TIME_NONE && word->not_before > picked->now)
 		picked->ids[picked->count++] = word->id;
 	return picked->count < MEND_MAX;
 }
@@ -551,7 +619,7 @@ static void mend_clock(struct courier *courier)
 	picked = xcalloc(1, sizeof(*picked));
 	picked->now = now;
 	ok = storage_each_word(
-		 courier->loop->storage, WORD_WAITING, 0, INT32_MAX, pick_put_off, picked, &err) &&
+		 courier->loop->storage, WORD_WAITING, 0, INT32_MAX, pick_misdated, picked, &err) &&
 	     requeue(courier, picked, &err);
 	if (!loop_event_end(courier->loop, ok, &err) || !ok)
 		log_warn("what was put off stays put off why=%s", err.text);
@@ -657,8 +725,7 @@ static void drop_planned(struct courier *courier)
 	struct delivery *delivery;
 
 	while ((delivery = courier->planned) != NULL) {
-		delivery->lane->in_flight--;
-		courier->in_flight--;
+		courier_count_flight(courier, delivery->lane, -1);
 		lane_wake(delivery->lane);
 		delivery_free(delivery);
 	}
@@ -720,28 +787,43 @@ bool courier_heal(struct courier *courier, struct lane *lane, bool only_target, 
 	return ok;
 }
 
+/* Is LANE where words to PEER are? Answers by response_url are in Slack's. */
+static bool lane_is_of(const char *lane, enum word_peer peer)
+{
+	switch (peer) {
+	case PEER_PAGERDUTY_EVENTS:
+		return text_prefix(lane, PAGES_PREFIX);
+	case PEER_PAGERDUTY_API:
+		return strcmp(lane, PAGERDUTY_LANE) == 0;
+	case PEER_SLACK:
+	case PEER_RESPONSE_URL:
+		break;
+	}
+	return !text_prefix(lane, PAGES_PREFIX) && strcmp(lane, PAGERDUTY_LANE) != 0;
+}
+
 static bool pick_peer(void *ctx, const struct word *word)
 {
 	struct picked *picked = ctx;
 
-	if (text_prefix(word->lane, "pagerduty:") == picked->pages)
+	if (lane_is_of(word->lane, picked->peer))
 		pick_put_off(ctx, word);
 	return picked->count < RELEASE_MAX;
 }
 
-bool courier_release(struct courier *courier, bool pages, struct error *err)
+bool courier_release(struct courier *courier, enum word_peer peer, struct error *err)
 {
 	struct picked *picked = xcalloc(1, sizeof(*picked));
 	bool ok;
 
 	picked->now = clock_now();
-	picked->pages = pages;
+	picked->peer = peer;
 	ok = storage_each_word(
 		 courier->loop->storage, WORD_WAITING, 0, LANES_NEW_MAX, pick_peer, picked, err) &&
 	     requeue(courier, picked, err);
 	free(picked);
 	for (struct lane *lane = courier->lanes; lane != NULL; lane = lane->next) {
-		if (lane->is_page != pages)
+		if (!lane_is_of(lane->name, peer))
 			continue;
 		lane->paused_until = 0;
 		lane->failures = 0;
@@ -805,6 +887,8 @@ struct courier *courier_new(
 	courier->loop = loop;
 	courier->web = web;
 	courier->config = config;
+	courier->words = (struct courier_words){
+	    .render = word_render, .delivered = word_delivered, .failed = word_failed};
 	courier->limits = limits_new();
 	courier->looks = looks_new(loop, web, config);
 	courier->wall_at = clock_now();
@@ -859,7 +943,9 @@ void courier_reload(struct courier *courier, const struct config *config)
 
 	courier->config = config;
 	looks_reload(courier->looks, config);
-	courier->token_paused_until = 0;
+	courier->slack_token.paused_until = 0;
+	/* There may be another, or none any more. */
+	courier->rest_token = (struct token){0};
 	for (struct lane *lane = courier->lanes; lane != NULL; lane = lane->next) {
 		lane->paused_until = 0;
 		lane_wake(lane);
@@ -870,7 +956,8 @@ void courier_reload(struct courier *courier, const struct config *config)
 
 bool courier_slack_is_away(const struct courier *courier)
 {
-	return courier->token_problem[0] != '\0' || courier->peer_failures[PEER_SLACK] >= COURIER_AWAY_FAILURES;
+	return courier->slack_token.problem[0] != '\0' ||
+	       courier->peer_failures[PEER_SLACK] >= COURIER_AWAY_FAILURES;
 }
 
 int64_t courier_slack_said_at(const struct courier *courier)
@@ -911,8 +998,13 @@ void courier_degraded(const struct courier *courier, cJSON *list)
 	struct sentences sentences = {.list = list};
 	char *text;
 
-	if (courier->token_problem[0] != '\0') {
-		text = xasprintf("slack refuses the bot token: %s", courier->token_problem);
+	if (courier->slack_token.problem[0] != '\0') {
+		text = xasprintf("slack refuses the bot token: %s", courier->slack_token.problem);
+		cJSON_AddItemToArray(list, cJSON_CreateString(text));
+		free(text);
+	}
+	if (courier->rest_token.problem[0] != '\0') {
+		text = xasprintf("pagerduty: refuses api_token: %s", courier->rest_token.problem);
 		cJSON_AddItemToArray(list, cJSON_CreateString(text));
 		free(text);
 	}
@@ -931,7 +1023,10 @@ void courier_degraded(const struct courier *courier, cJSON *list)
 
 void courier_metrics(const struct courier *courier, struct buf *out)
 {
-	static const char *const peers[] = {"slack", "response_url", "pagerduty", "pagerduty_api"};
+	static const char *const peers[WORD_PEERS] = {[PEER_SLACK] = "slack",
+	    [PEER_RESPONSE_URL] = "response_url",
+	    [PEER_PAGERDUTY_EVENTS] = "pagerduty",
+	    [PEER_PAGERDUTY_API] = "pagerduty_api"};
 	const struct {
 		const char *name, *help;
 		uint64_t value;
@@ -956,7 +1051,7 @@ void courier_metrics(const struct courier *courier, struct buf *out)
 	metrics_value(
 	    out, "headsup_outbox_in_flight", "gauge", "Calls under way.", courier->in_flight);
 	metrics_head(out, "headsup_outbox_sent_total", "counter", "Words said, by peer.");
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < WORD_PEERS; i++)
 		buf_printf(out, "headsup_outbox_sent_total{peer=\"%s\"} %" PRIu64 "\n", peers[i],
 		    courier->counts.sent[i]);
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)

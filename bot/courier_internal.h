@@ -25,6 +25,7 @@ struct lane {
 	struct lane *chain;        /* of the hash table */
 	char *name;
 	bool is_page;
+	bool is_rest;     /* PAGERDUTY_LANE: conversations with PagerDuty's REST API */
 	bool is_urgent;   /* a form that opens within three seconds, or never */
 	uint64_t wake_at; /* ms; when to look at it again; COURIER_NEVER: something will tell */
 	uint64_t paused_until; /* ms; its peer is in trouble */
@@ -55,6 +56,22 @@ struct delivery {
 	int refused_settlings;          /* times that handlers could not take the result */
 };
 
+/* A token that its peer refuses, or not: what needs it waits, and tries it now and then. */
+struct token {
+	uint64_t paused_until; /* ms */
+	char problem[512];     /* "": it is taken */
+};
+
+/* The door to handlers/words.h. */
+struct courier_words {
+	bool (*render)(struct desk *desk, const struct word *word, struct spoken *spoken,
+	    struct error *err);
+	bool (*delivered)(struct desk *desk, const struct word *word, const struct reply *reply,
+	    struct word_next *next, struct error *err);
+	bool (*failed)(struct desk *desk, const struct word *word, const struct reply *reply,
+	    bool is_final, struct error *err);
+};
+
 #define COURIER_CHAINS 256
 struct courier {
 	struct loop *loop;
@@ -66,16 +83,17 @@ struct courier {
 	struct lane *lanes;
 	struct lane *chains[COURIER_CHAINS];
 	struct delivery *planned, *flying, *unsettled, *settling;
-	int in_flight;
+	struct courier_words words;
+	int in_flight;      /* all of them */
+	int rest_in_flight; /* those of PAGERDUTY_LANE */
 	int64_t last_id, last_stored_id; /* words up to here are known to their lanes */
 	uint64_t scanned_at;
 	bool scan_wanted;
 	int64_t wall_at; /* s, and the same moment in ms: to notice a clock set back */
 	uint64_t wall_ms;
-	uint64_t token_paused_until; /* Slack refuses our token */
-	char token_problem[512];     /* "": it does not */
-	int peer_failures[WORD_PEERS];        /* by enum word_peer, in a row */
-	uint64_t peer_said_at[WORD_PEERS];    /* ms; when something last got through */
+	struct token slack_token, rest_token;
+	int peer_failures[WORD_PEERS];     /* by enum word_peer, in a row */
+	uint64_t peer_said_at[WORD_PEERS]; /* ms; when something last got through */
 	int64_t slack_said_at;       /* the same of Slack by the wall clock, s */
 	struct {
 		uint64_t sent[WORD_PEERS], again, limited, plainer, stuck, dead, expired, looks, found;
@@ -84,6 +102,8 @@ struct courier {
 
 /* courier.c */
 void lane_wake(struct lane *lane);
+/* LANE has CHANGE more calls under way. */
+void courier_count_flight(struct courier *courier, struct lane *lane, int change);
 /* A call is over: those that had no room have some. */
 void courier_wake_starved(struct courier *courier);
 /* Has the loop turn, plan and send in MS at the latest. */
@@ -91,9 +111,9 @@ void courier_wake(struct courier *courier, uint64_t ms);
 /* Stuck words (of LANE, NULL: of all; ONLY_TARGET: those stuck because of their channel) wait
  * for their turn again. Inside an event. */
 bool courier_heal(struct courier *courier, struct lane *lane, bool only_target, struct error *err);
-/* The peer is back: words that were put off while it was away need not wait any longer. Inside
- * an event. */
-bool courier_release(struct courier *courier, bool pages, struct error *err);
+/* PEER is back: words that were put off while it was away need not wait any longer. Inside an
+ * event. */
+bool courier_release(struct courier *courier, enum word_peer peer, struct error *err);
 uint64_t courier_back_off_s(int64_t failures, uint64_t max_s);
 
 /* delivery.c */

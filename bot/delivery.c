@@ -18,6 +18,8 @@
 #define LIMITED_S 5        /* when no Retry-After came with a 429 */
 #define RETRY_AFTER_MAX_S 3600
 #define TOKEN_PAUSE_MS 30000
+#define PAGE_LOOK_MS 5000 /* so long a page waits for the REST API to tell whether it was sent */
+#define PAGE_LOOK_AGAIN_S 1 /* the look failed: the next, or the page without */
 #define DEADLINE_MIN_MS 2000 /* what has a deadline is given at least this long to be answered */
 #define LOOK_TRIES_MAX 5     /* looks that failed, until it is said again without */
 #define AWAY_MS 5000         /* nothing said for this long, COURIER_AWAY_FAILURES in a row: it was away */
@@ -59,18 +61,26 @@ void delivery_free(struct delivery *delivery)
 /* It takes one of the calls that may be under way, or gives it back. */
 static void count_flight(struct delivery *delivery, int change)
 {
-	delivery->lane->in_flight += change;
-	delivery->courier->in_flight += change;
+	courier_count_flight(delivery->courier, delivery->lane, change);
 }
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
 static void on_answer(void *ctx, const struct web_answer *answer);
 
+/* A page's word that asks the REST API whether it was sent: nothing of that API's may hold up its
+ * lane, where pages go another way. */
+static bool is_page_look(const struct delivery *delivery)
+{
+	return delivery->lane->is_page && delivery->spoken.peer == PEER_PAGERDUTY_API;
+}
+
 static int64_t timeout_of(const struct delivery *delivery)
 {
 	int64_t left_ms;
 
+	if (is_page_look(delivery))
+		return PAGE_LOOK_MS;
 	if (delivery->word->deadline == TIME_NONE)
 		return 0;
 	left_ms = (delivery->word->deadline - clock_now()) * 1000;
@@ -83,6 +93,8 @@ static void put_body(const struct spoken *spoken, struct buf *out)
 {
 	char *json;
 
+	if (spoken->body == NULL)
+		return;
 	if (spoken->is_form) {
 		form_put_object(out, spoken->body);
 		return;
@@ -117,8 +129,11 @@ static void send_word(struct delivery *delivery)
 		break;
 	case PEER_PAGERDUTY_API:
 		url = xasprintf("%s%s", config->pagerduty.api_url, spoken->method);
-		request.method = spoken->verb;
-		request.content_type = "application/json";
+		request.method = spoken->verb != NULL ? spoken->verb : "POST";
+		request.token = config->pagerduty.api_token;
+		request.accept = "application/vnd.pagerduty+json;version=2";
+		request.from = spoken->from;
+		request.content_type = spoken->body != NULL ? "application/json" : NULL;
 		break;
 	}
 	buf_init(&body, BODY_MAX);
@@ -179,21 +194,23 @@ static void note_token(struct delivery *delivery)
 {
 	struct courier *courier = delivery->courier;
 	const struct outcome *outcome = &delivery->outcome;
+	const enum word_peer peer = delivery->spoken.peer;
+	struct token *token =
+	    peer == PEER_PAGERDUTY_API ? &courier->rest_token : &courier->slack_token;
+	const char *name =
+	    peer == PEER_PAGERDUTY_API ? "pagerduty's api_token" : "slack's bot token";
 
 	if (outcome->fate == FATE_TOKEN) {
-		if (courier->token_problem[0] == '\0')
-			log_error("slack refuses the bot token, nothing is sent until a person "
-				  "acts why=%s",
-			    outcome->problem);
-		snprintf(
-		    courier->token_problem, sizeof(courier->token_problem), "%s", outcome->problem);
-		courier->token_paused_until = uv_now(courier->loop->uv) + TOKEN_PAUSE_MS;
-	} else if (delivery->spoken.peer == PEER_SLACK && !outcome->is_outage &&
+		if (token->problem[0] == '\0')
+			log_error("%s is refused, what needs it waits until a person acts why=%s",
+			    name, outcome->problem);
+		snprintf(token->problem, sizeof(token->problem), "%s", outcome->problem);
+		token->paused_until = uv_now(courier->loop->uv) + TOKEN_PAUSE_MS;
+	} else if ((peer == PEER_SLACK || peer == PEER_PAGERDUTY_API) && !outcome->is_outage &&
 		   !outcome->is_limited) {
-		if (courier->token_problem[0] != '\0')
-			log_info("slack takes the bot token again");
-		courier->token_problem[0] = '\0';
-		courier->token_paused_until = 0;
+		if (token->problem[0] != '\0')
+			log_info("%s is taken again", name);
+		*token = (struct token){0};
 	}
 }
 
@@ -223,6 +240,11 @@ static void note_outage(struct delivery *delivery)
 	struct lane *lane = delivery->lane;
 	uint64_t wait_ms;
 
+	if (is_page_look(delivery)) {
+		if (delivery->outcome.is_outage)
+			delivery->courier->peer_failures[PEER_PAGERDUTY_API]++;
+		return;
+	}
 	if (!delivery->outcome.is_outage) {
 		lane->failures = 0;
 		lane->paused_until = 0;
@@ -238,6 +260,8 @@ static int64_t wait_of(const struct delivery *delivery)
 {
 	const struct outcome *outcome = &delivery->outcome;
 
+	if (is_page_look(delivery))
+		return PAGE_LOOK_AGAIN_S;
 	if (outcome->retry_after_s > 0)
 		return outcome->retry_after_s < RETRY_AFTER_MAX_S ? outcome->retry_after_s
 								  : RETRY_AFTER_MAX_S;
@@ -252,12 +276,14 @@ static void answered(struct delivery *delivery)
 	struct outcome *outcome = &delivery->outcome;
 
 	delivery->has_outcome = true;
-	note_token(delivery);
-	note_limit(delivery);
-	note_outage(delivery);
+	if (!outcome->is_unfit) {
+		note_token(delivery);
+		note_limit(delivery);
+		note_outage(delivery);
+	}
 	if (outcome->fate == FATE_AGAIN)
 		delivery->again_at = clock_now() + wait_of(delivery);
-	if (outcome->is_unsure)
+	if (outcome->is_unsure && delivery->spoken.peer == PEER_SLACK)
 		looks_spoil(delivery->courier->looks);
 	delivery_settle(delivery);
 }
@@ -315,7 +341,10 @@ static void on_looked(void *ctx, const struct look_answer *answer)
 static struct reply reply_of(const struct delivery *delivery)
 {
 	const cJSON *body = delivery->outcome.body;
-	struct reply reply = {.ok = delivery->outcome.fate == FATE_SAID, .body = body};
+	struct reply reply = {.ok = delivery->outcome.fate == FATE_SAID &&
+				    !delivery->outcome.is_refused,
+	    .status = delivery->outcome.status,
+	    .body = body};
 
 	reply.error = delivery->outcome.problem[0] != '\0' ? delivery->outcome.problem : NULL;
 	reply.channel =
@@ -329,7 +358,7 @@ bool word_tell_failed(struct courier *courier, const struct word *word, const st
 {
 	struct error why = {0};
 
-	if (word_failed(courier->loop->desk, word, reply, is_final, &why))
+	if (courier->words.failed(courier->loop->desk, word, reply, is_final, &why))
 		return true;
 	if (why.kind == ERROR_IO || storage_is_broken(courier->loop->storage)) {
 		if (err != NULL)
@@ -383,17 +412,21 @@ static bool settle_said(struct delivery *delivery, struct error *err)
 	struct word_next next;
 	bool ok;
 
-	if (!word_delivered(courier->loop->desk, delivery->word, &reply, &next, err))
+	if (delivery->outcome.is_refused)
+		log_info("word %" PRId64 " was refused lane=%s kind=%s subject=%s why=%s",
+		    delivery->word->id, lane->name, delivery->word->kind, delivery->word->subject,
+		    delivery->outcome.problem);
+	if (!courier->words.delivered(courier->loop->desk, delivery->word, &reply, &next, err))
 		return false;
 	ok = put_next(delivery, &next, err);
 	word_next_fini(&next);
-	if (!ok)
-		return false;
+	if (!ok || delivery->outcome.is_unfit)
+		return ok;
 	if (lane->has_stuck && peer == PEER_SLACK &&
 	    strcmp(delivery->spoken.method, "chat.postMessage") == 0 &&
 	    !courier_heal(courier, lane, true, err))
 		return false;
-	if (was_away(courier, peer) && !courier_release(courier, lane->is_page, err))
+	if (was_away(courier, peer) && !courier_release(courier, peer, err))
 		return false;
 	courier->peer_failures[peer] = 0;
 	courier->peer_said_at[peer] = uv_now(courier->loop->uv);
@@ -475,12 +508,19 @@ static bool settle_plainer(struct delivery *delivery, struct error *err)
 
 static bool settle_token(struct delivery *delivery, struct error *err)
 {
+	struct courier *courier = delivery->courier;
 	struct word *word = delivery->word;
+	const struct reply reply = reply_of(delivery);
+	const bool is_news = !text_equal(word->problem, delivery->outcome.problem);
 
 	word->state = WORD_WAITING;
-	word->not_before = TIME_NONE;
+	word->not_before = is_page_look(delivery) ? clock_now() + PAGE_LOOK_AGAIN_S : TIME_NONE;
 	replace_text(&word->problem, delivery->outcome.problem);
-	return storage_put_word(delivery->courier->loop->storage, word, err);
+	if (!storage_put_word(courier->loop->storage, word, err))
+		return false;
+	/* A conversation may have another way; it hears of it once, not at every try. */
+	return !delivery->lane->is_rest || !is_news ||
+	       word_tell_failed(courier, word, &reply, false, err);
 }
 
 static bool settle_dead(struct delivery *delivery, struct error *err)

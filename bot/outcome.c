@@ -1,5 +1,6 @@
 #include "bot/outcome.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -122,12 +123,66 @@ static void judge_pagerduty(
 		    outcome, "PagerDuty refused it (status %d): %.200s", answer->status, reason);
 }
 
+/* An answer that says nothing about the word: PagerDuty is not there, or something stands in
+ * between. */
+static void judge_silence(struct outcome *outcome, int status, const char *what)
+{
+	outcome->fate = FATE_AGAIN;
+	outcome->is_outage = true;
+	outcome->is_unsure = true;
+	set_problem(outcome, "status %d%s", status, what);
+}
+
+/*
+ * developer.pagerduty.com/docs/errors: a conversation makes of a refusal what it can. Nothing of the
+ * answer's text is in the problem: that goes into the log.
+ */
+static void judge_rest(
+    struct outcome *outcome, const struct spoken *spoken, const struct web_answer *answer)
+{
+	const int status = answer->status;
+	int64_t code;
+
+	if (status >= 200 && status < 300) {
+		if (spoken->verb != NULL && strcmp(spoken->verb, "GET") == 0 &&
+		    !cJSON_IsObject(outcome->body))
+			judge_silence(outcome, status, " without an answer that can be read");
+		else
+			outcome->fate = FATE_SAID;
+		return;
+	}
+	if (status < 400 || status == 408) {
+		judge_silence(outcome, status, "");
+		return;
+	}
+	if (status == 401) {
+		outcome->fate = FATE_TOKEN;
+		set_problem(outcome, "status 401");
+		return;
+	}
+	outcome->fate = FATE_SAID;
+	outcome->is_refused = true;
+	if (json_int(json_get(outcome->body, "error"), "code", &code))
+		set_problem(outcome, "status %d, code %" PRId64, status, code);
+	else
+		set_problem(outcome, "status %d", status);
+}
+
 void outcome_init(
     struct outcome *outcome, const struct spoken *spoken, const struct web_answer *answer)
 {
-	*outcome = (struct outcome){.retry_after_s = answer->retry_after_s};
+	*outcome = (struct outcome){
+	    .retry_after_s = answer->retry_after_s, .status = answer->status};
 	if (answer->status != 0)
 		outcome->body = json_parse(answer->body, answer->body_len, NULL);
+	if (answer->is_unfit && spoken->peer == PEER_PAGERDUTY_API) {
+		/* As PagerDuty itself would say to it. */
+		outcome->status = 400;
+		outcome->is_unfit = outcome->is_refused = true;
+		outcome->fate = FATE_SAID;
+		set_problem(outcome, "%s", answer->problem);
+		return;
+	}
 	if (judge_peer(outcome, answer))
 		return;
 	switch (spoken->peer) {
@@ -138,8 +193,10 @@ void outcome_init(
 		judge_response_url(outcome, answer);
 		return;
 	case PEER_PAGERDUTY_EVENTS:
-	case PEER_PAGERDUTY_API:
 		judge_pagerduty(outcome, spoken, answer);
+		return;
+	case PEER_PAGERDUTY_API:
+		judge_rest(outcome, spoken, answer);
 		return;
 	}
 }

@@ -11,7 +11,7 @@
 #include "handlers/words.h"
 
 enum fate {
-	FATE_SAID,
+	FATE_SAID,    /* or, in a conversation, refused for good: it hears of both */
 	FATE_AGAIN,   /* network, 5xx, over a limit */
 	FATE_PLAINER, /* its form was refused */
 	FATE_PERSON,  /* it waits for a person */
@@ -21,6 +21,9 @@ enum fate {
 
 struct outcome {
 	enum fate fate;
+	int status;            /* HTTP; 0: no answer came */
+	bool is_refused;       /* FATE_SAID: it was heard, and refused for good */
+	bool is_unfit;         /* it never left, and never can: refused as well */
 	bool is_outage;        /* the peer as a whole is in trouble */
 	bool is_limited;       /* too many requests */
 	bool is_unsure;        /* it may have been said */

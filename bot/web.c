@@ -13,6 +13,7 @@
 #define WEB_IDLE_CONNECTIONS_MAX 32 /* kept open for reuse */
 #define WEB_HOST_MAX 256
 #define WEB_PROBLEM_MAX 512
+#define WEB_RESET_MAX_S 300 /* of ratelimit-reset: what resets does so within minutes */
 
 struct web {
 	struct loop *loop;
@@ -35,6 +36,7 @@ struct web_call {
 	struct buf answer;
 	char host[WEB_HOST_MAX];
 	char problem[WEB_PROBLEM_MAX];
+	bool is_unfit;
 	web_done done;
 	void *ctx;
 };
@@ -120,6 +122,8 @@ static void call_free(struct web_call *call)
 	}
 	if (call->easy != NULL)
 		curl_easy_cleanup(call->easy);
+	for (struct curl_slist *header = call->headers; header != NULL; header = header->next)
+		explicit_bzero(header->data, strlen(header->data));
 	curl_slist_free_all(call->headers);
 	free(call->body);
 	buf_fini(&call->answer);
@@ -152,6 +156,26 @@ static bool may_have_arrived(CURL *easy)
 	return curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent) == CURLE_OK && sent > 0;
 }
 
+/* Seconds, as PagerDuty gives them with a 429: developer.pagerduty.com/docs/rest-api-rate-limits.
+ * -1: there is no such header. */
+static int64_t reset_s(CURL *easy)
+{
+	struct curl_header *header;
+	int64_t s = 0;
+
+	if (curl_easy_header(easy, "ratelimit-reset", 0, CURLH_HEADER, -1, &header) != CURLHE_OK ||
+	    header->value[0] == '\0')
+		return -1;
+	for (const char *at = header->value; *at != '\0'; at++) {
+		if (*at < '0' || *at > '9')
+			return -1;
+		s = s * 10 + (*at - '0');
+		if (s > WEB_RESET_MAX_S)
+			s = WEB_RESET_MAX_S;
+	}
+	return s > 0 ? s : 1;
+}
+
 static void fill_answer(struct web_call *call, CURLcode code, struct web_answer *answer)
 {
 	curl_off_t retry_after = 0;
@@ -165,6 +189,8 @@ static void fill_answer(struct web_call *call, CURLcode code, struct web_answer 
 		if (curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK &&
 		    retry_after > 0)
 			answer->retry_after_s = retry_after;
+		else if (status == 429)
+			answer->retry_after_s = reset_s(call->easy);
 		return;
 	}
 	answer->may_have_arrived = may_have_arrived(call->easy);
@@ -216,8 +242,10 @@ static void on_stillborn(uv_timer_t *timer)
 	struct web_call *call;
 
 	while ((call = web->stillborn) != NULL) {
-		const struct web_answer answer = {
-		    .problem = call->problem, .body = "", .retry_after_s = -1};
+		const struct web_answer answer = {.problem = call->problem,
+		    .is_unfit = call->is_unfit,
+		    .body = "",
+		    .retry_after_s = -1};
 
 		unlink_call(call);
 		call->done(call->ctx, &answer);
@@ -350,6 +378,15 @@ static void add_header(struct web_call *call, const char *name, const char *valu
 	free(line);
 }
 
+static void add_secret(struct web_call *call, const char *scheme, const char *secret)
+{
+	char *value = xasprintf("%s%s", scheme, secret);
+
+	add_header(call, "Authorization", value);
+	explicit_bzero(value, strlen(value));
+	free(value);
+}
+
 static void set_body(struct web_call *call, const struct web_request *request)
 {
 	CURL *easy = call->easy;
@@ -383,13 +420,14 @@ static void set_headers(struct web_call *call, const struct web_request *request
 	else
 		call->headers =
 		    curl_slist_append(call->headers, "Content-Type:"); /* curl would say form */
-	if (request->bearer != NULL) {
-		char *value = xasprintf("Bearer %s", request->bearer);
-
-		add_header(call, "Authorization", value);
-		explicit_bzero(value, strlen(value));
-		free(value);
-	}
+	if (request->bearer != NULL)
+		add_secret(call, "Bearer ", request->bearer);
+	if (request->token != NULL)
+		add_secret(call, "Token token=", request->token);
+	if (request->accept != NULL)
+		add_header(call, "Accept", request->accept);
+	if (request->from != NULL)
+		add_header(call, "From", request->from);
 	curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
 }
 
@@ -435,6 +473,23 @@ static struct web_call *stillborn(struct web_call *call, const char *problem)
 	return call;
 }
 
+static struct web_call *unfit(struct web_call *call, const char *problem)
+{
+	call->is_unfit = true;
+	return stillborn(call, problem);
+}
+
+/* Can VALUE (NULL: there is none) stand in a header? */
+static bool value_is_fit(const char *value)
+{
+	for (const unsigned char *at = (const unsigned char *)value; at != NULL && *at != '\0';
+	     at++) {
+		if (*at < ' ' || *at == 0x7F)
+			return false;
+	}
+	return true;
+}
+
 struct web_call *web_begin(
     struct web *web, const struct web_request *request, web_done done, void *ctx)
 {
@@ -446,9 +501,13 @@ struct web_call *web_begin(
 	call->ctx = ctx;
 	buf_init(&call->answer, WEB_ANSWER_MAX);
 	if (!url_split(request->url, scheme, call->host))
-		return stillborn(call, "the address cannot be understood");
+		return unfit(call, "the address cannot be understood");
 	if (!web_url_allowed(request->url, "https", "http"))
-		return stillborn(call, "only https:// is called, or http:// on loopback");
+		return unfit(call, "only https:// is called, or http:// on loopback");
+	if (!value_is_fit(request->token))
+		return unfit(call, "the token holds control characters");
+	if (!value_is_fit(request->accept) || !value_is_fit(request->from))
+		return unfit(call, "a header cannot hold control characters");
 	call->easy = curl_easy_init();
 	if (call->easy == NULL)
 		return stillborn(call, "curl cannot begin a call");

@@ -21,10 +21,13 @@ struct web; /* opaque */
 struct web_call;
 
 struct web_request {
-	const char *method; /* POST GET PUT */
+	const char *method; /* POST GET PUT; a GET has no body */
 	const char *url;
 	const char *bearer;       /* Authorization: Bearer …; NULL: none */
+	const char *token;        /* Authorization: Token token=…; NULL: none */
 	const char *content_type; /* NULL: none */
+	const char *accept;       /* NULL: whatever comes */
+	const char *from;         /* an e-mail; NULL: no such header */
 	const char *body;         /* copied; may be NULL */
 	size_t body_len;
 	int64_t timeout_ms; /* 0: WEB_TOTAL_S */
@@ -32,10 +35,11 @@ struct web_request {
 struct web_answer {
 	int status;            /* 0: no answer came (see PROBLEM) */
 	bool may_have_arrived; /* no answer, but the request may have reached its peer */
+	bool is_unfit;         /* no answer: no such request can be made, now or later */
 	const char *problem;   /* a sentence without secrets; NULL when an answer came */
 	const char *body;      /* NUL-terminated; borrowed for the call */
 	size_t body_len;
-	int64_t retry_after_s; /* -1: none given */
+	int64_t retry_after_s; /* Retry-After, else ratelimit-reset of a 429; -1: none given */
 };
 typedef void (*web_done)(void *ctx, const struct web_answer *answer);
 
@@ -45,7 +49,8 @@ struct web *web_new(struct loop *loop, const struct config *config, struct error
 void web_free(struct web *web);
 /* Calls begun from now on use CONFIG's proxy and ca_file. */
 void web_reload(struct web *web, const struct config *config);
-/* Begins a call. DONE runs once, later, from the loop; never after web_cancel(). */
+/* Begins a call. DONE runs once, later, from the loop; never after web_cancel(). A token, accept or
+ * from with control characters in it is not sent: the call fails. */
 struct web_call *web_begin(
     struct web *web, const struct web_request *request, web_done done, void *ctx);
 void web_cancel(struct web_call *call);
