@@ -114,7 +114,6 @@ static void put_changing(struct sql *sql, const struct alert *alert)
 	sql_put_int(sql, alert->route);
 	sql_put_text(sql, alert->channel);
 	sql_put_text(sql, alert->page_key);
-	sql_put_text(sql, alert->page_status);
 	sql_put_time(sql, alert->paged_at);
 	sql_put_text(sql, alert->changed_by);
 	sql_put_text(sql, alert->changed_via);
@@ -131,6 +130,7 @@ static void put_indexed(struct sql *sql, const struct alert *alert)
 	sql_put_int(sql, alert->severity);
 	sql_put_time(sql, alert->ends_at);
 	sql_put_int(sql, alert->reminded);
+	sql_put_text(sql, alert->page_status);
 }
 
 static bool add_row(struct storage *storage, struct alert *alert, struct error *err)
@@ -142,8 +142,8 @@ static bool add_row(struct storage *storage, struct alert *alert, struct error *
 	sql_open(&sql, storage,
 	    "INSERT INTO alerts (" REPORTED
 	    ", last_seen, count, previous, mark, nearest, nearest_why, route, "
-	    "channel, page_key, page_status, paged_at, changed_by, changed_via, changed_at, "
-	    "version, flaps, status, announcement, assignee, severity, ends_at, reminded, key_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+	    "channel, page_key, paged_at, changed_by, changed_via, changed_at, "
+	    "version, flaps, status, announcement, assignee, severity, ends_at, reminded, page_status, key_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
 	    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	    err);
 	put_reported(&sql, alert, labels);
@@ -205,7 +205,7 @@ bool storage_put_alert(struct storage *storage, const struct alert *alert, struc
 	sql_open(&sql, storage,
 	    "UPDATE alerts SET last_seen = ?, count = ?, previous = ?, mark = ?, "
 	    "nearest = ?, nearest_why = ?, route = ?, channel = ?, page_key = ?, "
-	    "page_status = ?, paged_at = ?, changed_by = ?, changed_via = ?, changed_at = ?, "
+	    "paged_at = ?, changed_by = ?, changed_via = ?, changed_at = ?, "
 	    "version = ?, flaps = ? WHERE id = ?",
 	    err);
 	put_changing(&sql, alert);
@@ -218,8 +218,8 @@ bool storage_put_alert(struct storage *storage, const struct alert *alert, struc
 	 * often these are not. */
 	sql_open(&sql, storage,
 	    "UPDATE alerts SET status = ?1, announcement = ?2, assignee = ?3, severity = ?4, ends_at = ?5, "
-	    "reminded = ?6 WHERE id = ?7 AND (status <> ?1 OR announcement <> ?2 OR assignee IS NOT ?3 OR "
-	    "severity <> ?4 OR ends_at IS NOT ?5 OR reminded <> ?6)",
+	    "reminded = ?6, page_status = ?7 WHERE id = ?8 AND (status <> ?1 OR announcement <> ?2 OR assignee IS NOT ?3 OR "
+	    "severity <> ?4 OR ends_at IS NOT ?5 OR reminded <> ?6 OR page_status IS NOT ?7)",
 	    err);
 	put_indexed(&sql, alert);
 	sql_put_int(&sql, alert->id);

@@ -58,29 +58,47 @@ bool storage_put_profile(struct storage *storage, const struct profile *profile,
 	return sql_run(&sql);
 }
 
+#define FROM_PROFILES "SELECT slack, name, email, timezone, is_guest, is_bot, is_deleted, fetched_at FROM profiles "
+
+static bool take_profile(struct sql *sql, struct profile *profile)
+{
+	bool found = sql_row(sql);
+
+	if (found) {
+		profile->slack = sql_get_text(sql);
+		profile->name = sql_get_text(sql);
+		profile->email = sql_get_text(sql);
+		profile->timezone = sql_get_text(sql);
+		profile->is_guest = sql_get_int(sql) != 0;
+		profile->is_bot = sql_get_int(sql) != 0;
+		profile->is_deleted = sql_get_int(sql) != 0;
+		profile->fetched_at = sql_get_time(sql);
+	}
+	return sql_close(sql) && found;
+}
+
 bool storage_profile(struct storage *storage, const char *slack, struct profile *profile)
 {
 	struct sql sql;
-	bool found;
 
 	*profile = (struct profile){0};
-	sql_open(&sql, storage,
-	    "SELECT slack, name, email, timezone, is_guest, is_bot, is_deleted, fetched_at "
-	    "FROM profiles WHERE slack = ?",
-	    NULL);
+	sql_open(&sql, storage, FROM_PROFILES "WHERE slack = ?", NULL);
 	sql_put_text(&sql, slack);
-	found = sql_row(&sql);
-	if (found) {
-		profile->slack = sql_get_text(&sql);
-		profile->name = sql_get_text(&sql);
-		profile->email = sql_get_text(&sql);
-		profile->timezone = sql_get_text(&sql);
-		profile->is_guest = sql_get_int(&sql) != 0;
-		profile->is_bot = sql_get_int(&sql) != 0;
-		profile->is_deleted = sql_get_int(&sql) != 0;
-		profile->fetched_at = sql_get_time(&sql);
-	}
-	return sql_close(&sql) && found;
+	return take_profile(&sql, profile);
+}
+
+bool storage_profile_mailed(struct storage *storage, const char *email, struct profile *profile)
+{
+	struct sql sql;
+
+	*profile = (struct profile){0};
+	/* An address has one account in a workspace; of two that were told at different times the later one has it. */
+	sql_open(&sql, storage,
+	    FROM_PROFILES "INDEXED BY profiles_email WHERE lower(email) = lower(?) AND email IS NOT NULL AND is_bot = 0 "
+			  "AND is_deleted = 0 ORDER BY fetched_at DESC, slack LIMIT 1",
+	    NULL);
+	sql_put_text(&sql, email);
+	return take_profile(&sql, profile);
 }
 
 /* ---- user groups ---------------------------------------------------------------------------------------- */

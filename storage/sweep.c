@@ -1,5 +1,8 @@
 #include "storage/internal.h"
 
+#define INTENT_OLD_S 3600
+#define USER_OLD_S (30 * 86400)
+
 /* Alerts that are over and old. SQLite sorts nothing here: alerts_status is in the order of ids,
  * and the ceiling keeps it from looking at what is too young to go. */
 #define OLD(status)                                                                            \
@@ -25,7 +28,7 @@ static bool find_old(struct storage *storage, int64_t before, int64_t *ids, size
 	return sql_close(&sql);
 }
 
-/* Its body and timeline go with it. */
+/* Its body, timeline, and incidents go with it. */
 static bool remove_alert(struct storage *storage, int64_t id, struct error *err)
 {
 	struct sql sql;
@@ -75,6 +78,37 @@ static bool remove_dead(
 	return true;
 }
 
+/* What we were about to do in PagerDuty has come back by then, or never will. */
+static bool remove_intents(struct storage *storage, int64_t now, size_t max, size_t *removed, struct error *err)
+{
+	struct sql sql;
+
+	sql_open(&sql, storage, "DELETE FROM intents WHERE n IN (SELECT n FROM intents WHERE at < ? ORDER BY at LIMIT ?)", err);
+	sql_put_int(&sql, now - INTENT_OLD_S);
+	sql_put_int(&sql, (int64_t)max);
+	if (!sql_run(&sql))
+		return false;
+	*removed += (size_t)sql_changes(storage);
+	return true;
+}
+
+/* People of PagerDuty's are asked about anew long before; these nobody needed since. */
+static bool remove_users(struct storage *storage, int64_t now, size_t max, size_t *removed, struct error *err)
+{
+	struct sql sql;
+
+	sql_open(&sql, storage,
+	    "DELETE FROM pagerduty_users WHERE key IN (SELECT key FROM pagerduty_users WHERE fetched_at < ? "
+	    "ORDER BY fetched_at LIMIT ?)",
+	    err);
+	sql_put_int(&sql, now - USER_OLD_S);
+	sql_put_int(&sql, (int64_t)max);
+	if (!sql_run(&sql))
+		return false;
+	*removed += (size_t)sql_changes(storage);
+	return true;
+}
+
 /* Runs that lie before the oldest alert that is left tell nothing. */
 static bool remove_runs(struct storage *storage, struct error *err)
 {
@@ -104,5 +138,7 @@ bool storage_sweep(struct storage *storage, int64_t before, int64_t now, size_t 
 	if (count > 0 && !remove_runs(storage, err))
 		return false;
 	return remove_seen(storage, now, max, removed, err) &&
-	       remove_dead(storage, before, max, removed, err);
+	       remove_dead(storage, before, max, removed, err) &&
+	       remove_intents(storage, now, max, removed, err) &&
+	       remove_users(storage, now, max, removed, err);
 }
