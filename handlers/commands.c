@@ -40,6 +40,7 @@ const struct command *const commands[] = {
     &assign_command,
     &unack_command,
     &reopen_command,
+    &oncall_command,
     &recap_command,
     &audit_command,
     &stats_command,
@@ -194,7 +195,7 @@ static bool is_our_name(const struct desk *desk, const char *word)
 }
 
 static bool run_words(struct desk *desk, const struct asked *asked, struct words *words,
-    struct buf *answer, struct error *err)
+    struct buf *answer, bool *is_later, struct error *err)
 {
 	const char *word = words_next(words);
 	const struct command *command;
@@ -213,19 +214,22 @@ static bool run_words(struct desk *desk, const struct asked *asked, struct words
 	free(name);
 	if (command == NULL)
 		return true;
-	return check_role(desk, asked, command, err) &&
-	       command->run(desk, asked, words, answer, err);
+	if (!check_role(desk, asked, command, err) ||
+	    !command->run(desk, asked, words, answer, err))
+		return false;
+	*is_later = command->is_later && answer->len == 0;
+	return true;
 }
 
 static bool run_plain(struct desk *desk, const struct asked *asked, const char *plain,
-    struct buf *answer, struct error *err)
+    struct buf *answer, bool *is_later, struct error *err)
 {
 	struct words words;
 	bool ok;
 
 	if (!words_split(plain, &words, err))
 		return false;
-	ok = run_words(desk, asked, &words, answer, err);
+	ok = run_words(desk, asked, &words, answer, is_later, err);
 	words_fini(&words);
 	return ok;
 }
@@ -244,7 +248,7 @@ bool commands_run(struct desk *desk, const struct asked *asked, const char *text
 	desk->wanted_profile[0] = '\0';
 	/* One byte more than is taken, so that what is too long is refused and not cut. */
 	plain = slack_plain(text != NULL ? text : "", COMMAND_TEXT_MAX + 1);
-	ok = run_plain(desk, asked, plain, answer, err);
+	ok = run_plain(desk, asked, plain, answer, is_later, err);
 	if (!ok && err->kind == ERROR_WAIT && asked->waits < WAITS_MAX &&
 	    (asked->zone == NULL || desk->wanted_profile[0] != '\0')) {
 		*is_later = true;

@@ -31,6 +31,7 @@ struct command {
 	const char *help;    /* one line */
 	const char *example; /* "ack A1042 looking" ; parses and runs in a test */
 	enum role needs;
+	bool is_later;       /* it may answer nothing at once: what it has to say is left in the outbox when it is known */
 	/* Answers in mrkdwn into ANSWER. False: ERR's sentence is the answer. ERROR_WAIT: the zone is needed first (commands_run asks for it). */
 	bool (*run)(struct desk *desk, const struct asked *asked, struct words *words, struct buf *answer, struct error *err);
 };
@@ -38,7 +39,7 @@ extern const struct command *const commands[]; /* in the order of help; NULL end
 
 /*
  * Runs TEXT (as Slack sent it). ANSWER gets the reply in mrkdwn, never empty unless *IS_LATER: then it comes through the asker's response_url
- * (or a reply) when the profile is known. Never fails for what people type; false only when storage fails.
+ * (or a reply) when the profile is known, or what is asked for. Never fails for what people type; false only when storage fails.
  */
 bool commands_run(struct desk *desk, const struct asked *asked, const char *text, struct buf *answer, bool *is_later, struct error *err);
 /* The profile that a command waited for has come (or will not): runs it and leaves the answer in the outbox. */

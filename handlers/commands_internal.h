@@ -13,7 +13,7 @@ extern const struct command approve_command, audit_command, deny_command, edit_c
     stats_command;
 extern const struct command alerts_command, ack_command, cancel_command, end_command,
     escalate_command, expect_command, extend_command, help_command, list_command, note_command,
-    resolve_command, show_command, why_command;
+    oncall_command, resolve_command, show_command, why_command;
 
 /* How much of a typed TEXT a refusal repeats: for "%.*s". */
 int command_shown(const char *text);
