@@ -368,8 +368,8 @@ static bool secret_is_clean(struct check *check, const struct yaml_node *node, e
 	return true;
 }
 
-static void warn_of_weak(
-    struct check *check, const struct yaml_node *node, const char *what, const char *secret)
+static void warn_of_weak(struct check *check, const struct yaml_node *node, enum key_kind kind,
+    const char *what, const char *secret)
 {
 	size_t len = strlen(secret);
 	bool seen[256] = {false};
@@ -381,8 +381,8 @@ static void warn_of_weak(
 	}
 	if (len < SECRET_WEAK_BELOW || different < 6)
 		yaml_warning(check->yaml, node,
-		    "%s is weak: anyone may guess it; `openssl rand -hex 24` makes a good one",
-		    what);
+		    "%s is weak: anyone may guess it%s", what,
+		    kind == KEY_SECRETS ? "" : "; `openssl rand -hex 24` makes a good one");
 }
 
 static void read_secret(
@@ -408,7 +408,7 @@ static void read_secret(
 	}
 	check->has_literal_secret |= is_literal;
 	if (key->kind != KEY_SECRET)
-		warn_of_weak(check, node, key->name, text);
+		warn_of_weak(check, node, key->kind, key->name, text);
 	free(*into);
 	*into = text;
 }
@@ -442,7 +442,7 @@ static void read_secret_file(struct check *check, const struct yaml_node *node,
 		    len == 0 ? "nothing" : "a NUL");
 	} else if (secret_is_clean(check, node, key->kind, what, text)) {
 		if (key->kind != KEY_SECRET)
-			warn_of_weak(check, node, what, text);
+			warn_of_weak(check, node, key->kind, what, text);
 		free(*into);
 		*into = text;
 		return;
@@ -451,11 +451,49 @@ static void read_secret_file(struct check *check, const struct yaml_node *node,
 	free(text);
 }
 
+/* Moves SECRET, if there is one, to the end of LIST. */
+static void add_secret(char ***list, char *secret)
+{
+	size_t count = 0;
+
+	if (secret == NULL)
+		return;
+	while (*list != NULL && (*list)[count] != NULL)
+		count++;
+	*list = xreallocarray(*list, count + 2, sizeof(**list));
+	(*list)[count] = secret;
+	(*list)[count + 1] = NULL;
+}
+
+/* One secret, or a list of them; WHAT is the key as it was written, which names files when IS_FILE. */
+static void read_secrets(struct check *check, const struct yaml_node *node, const struct key *key,
+    const char *what, bool is_file, char ***into)
+{
+	size_t count = node->kind == YAML_LIST ? node->count : 1;
+
+	if (count == 0 || count > SECRETS_MAX) {
+		yaml_hide(check->yaml, node);
+		yaml_mistake(check->yaml, node, "%s has from 1 to %d entries", what, SECRETS_MAX);
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct yaml_node *one = node->kind == YAML_LIST ? node->items[i] : node;
+		char *secret = NULL;
+
+		if (is_file)
+			read_secret_file(check, one, key, what, &secret);
+		else
+			read_secret(check, one, key, &secret);
+		add_secret(into, secret);
+	}
+}
+
 /* ---- sections ------------------------------------------------------------------------------------------- */
 
 static bool is_secret_kind(enum key_kind kind)
 {
-	return kind == KEY_SECRET || kind == KEY_OWN_SECRET || kind == KEY_SIGNING_SECRET;
+	return kind == KEY_SECRET || kind == KEY_OWN_SECRET || kind == KEY_SIGNING_SECRET ||
+	       kind == KEY_SECRETS;
 }
 
 static void read_value(
@@ -477,6 +515,9 @@ static void read_value(
 	case KEY_OWN_SECRET:
 	case KEY_SIGNING_SECRET:
 		read_secret(check, node, key, at);
+		break;
+	case KEY_SECRETS:
+		read_secrets(check, node, key, key->name, false, at);
 		break;
 	case KEY_URL:
 		read_url(check, node, key->name, at);
@@ -577,7 +618,10 @@ bool check_section(struct check *check, const struct yaml_node *map, const char 
 		if (is_file && yaml_get(map, key->name) != NULL)
 			yaml_mistake(check->yaml, map->keys[i], "either %s or %s, not both",
 			    key->name, map->keys[i]->text);
-		if (is_file)
+		if (is_file && key->kind == KEY_SECRETS)
+			read_secrets(check, map->items[i], key, map->keys[i]->text, true,
+			    (char ***)((char *)into + key->offset));
+		else if (is_file)
 			read_secret_file(check, map->items[i], key, map->keys[i]->text,
 			    (char **)((char *)into + key->offset));
 		else

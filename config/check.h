@@ -16,6 +16,7 @@
 #define SECRET_MAX 4096 /* bytes of one secret */
 #define SECRET_WEAK_BELOW \
 	16              /* characters; shorter ones are warned of where we choose them ourselves */
+#define SECRETS_MAX 32  /* of one list: each is tried on everything that is to be proven by one of them */
 #define LIST_MAX 10000  /* entries of one list */
 #define VALUE_MAX 65536 /* bytes of one value, after ${NAME} */
 
@@ -30,6 +31,7 @@ enum key_kind {
 	KEY_SECRET,     /* char *; NAME_file is a key too */
 	KEY_OWN_SECRET, /* the same, chosen by the installation: a weak one is a warning */
 	KEY_SIGNING_SECRET, /* the same, never sent itself: it may hold blanks */
+	KEY_SECRETS,    /* char **, NULL-terminated: one secret or a list, made by somebody else; a weak one is a warning */
 	KEY_URL,        /* char *; http:// only on loopback */
 	KEY_FILE,       /* char *; a path that can be read, relative to the file's folder */
 	KEY_DURATION,   /* int64_t seconds, above 0 */

@@ -360,7 +360,7 @@ static void read_pagerduty(struct check *check, const struct yaml_node *node, vo
 	    {"api_url", KEY_URL, AT(pagerduty_config, api_url)},
 	    {"api_token", KEY_SECRET, AT(pagerduty_config, api_token)},
 	    {"from", KEY_NODE, .read = read_from},
-	    {"webhook_secret", KEY_SECRET, AT(pagerduty_config, webhook_secret)},
+	    {"webhook_secret", KEY_SECRETS, AT(pagerduty_config, webhook_secrets)},
 	    {"poll_interval", KEY_DURATION, AT(pagerduty_config, poll_interval_s)},
 	    {"events_per_minute", KEY_RATE, AT(pagerduty_config, events_per_minute)},
 	    {"routing_key", KEY_SECRET, AT(pagerduty_config, routing_key)},
@@ -1225,6 +1225,13 @@ static void secret_free(char *secret)
 	free(secret);
 }
 
+static void secrets_free(char **secrets)
+{
+	for (size_t i = 0; secrets != NULL && secrets[i] != NULL; i++)
+		secret_free(secrets[i]);
+	free(secrets);
+}
+
 static void list_free(char **list)
 {
 	for (size_t i = 0; list != NULL && list[i] != NULL; i++)
@@ -1282,7 +1289,7 @@ void config_free(struct config *config)
 	free(config->pagerduty.api_url);
 	secret_free(config->pagerduty.api_token);
 	free(config->pagerduty.from);
-	secret_free(config->pagerduty.webhook_secret);
+	secrets_free(config->pagerduty.webhook_secrets);
 	secret_free(config->pagerduty.routing_key);
 	free(config->pagerduty.dedup_prefix);
 	for (size_t i = 0; i < config->source_count; i++) {

@@ -33,7 +33,8 @@ struct slack_config {
 struct pagerduty_config {
 	bool is_enabled;
 	char *events_url, *api_url; /* no slash at the end */
-	char *api_token, *from, *webhook_secret, *routing_key, *dedup_prefix;
+	char *api_token, *from, *routing_key, *dedup_prefix;
+	char **webhook_secrets; /* each subscription has its own; NULL-terminated, or NULL for none */
 	int64_t poll_interval_s;
 	double events_per_minute;
 };

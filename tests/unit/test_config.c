@@ -218,7 +218,9 @@ static void config__with_every_key__is_read(void **state)
 	assert_string_equal(c->pagerduty.api_url, "http://[::1]:2");
 	assert_string_equal(c->pagerduty.api_token, "pd-token");
 	assert_string_equal(c->pagerduty.from, "headsup@example.com");
-	assert_string_equal(c->pagerduty.webhook_secret, "from-a-file-0123456789");
+	assert_non_null(c->pagerduty.webhook_secrets);
+	assert_string_equal(c->pagerduty.webhook_secrets[0], "from-a-file-0123456789");
+	assert_null(c->pagerduty.webhook_secrets[1]);
 	assert_int_equal(c->pagerduty.poll_interval_s, 60);
 	assert_true(c->pagerduty.events_per_minute > 59 && c->pagerduty.events_per_minute < 61);
 	assert_string_equal(c->pagerduty.routing_key, "R0000000000000000000000000000000");
@@ -421,6 +423,10 @@ static const struct {
     {STORE "pagerduty: {poll_intervall: 1m}\n", "2:13", "pagerduty has no \"poll_intervall\"; did you mean poll_interval?", 0},
     {STORE "pagerduty: {webhook_secret_file: nowhere}\n", "2:34", "webhook_secret_file cannot be read", 0},
     {STORE "pagerduty: {webhook_secret_file: /dev/null}\n", "2:34", "webhook_secret_file: there is nothing in it", 0},
+    {STORE "pagerduty: {webhook_secret: []}\n", "2:29", "webhook_secret has from 1 to 32 entries", 0},
+    {STORE "pagerduty: {webhook_secret: [\"a b\"]}\n", "2:30", "webhook_secret holds a blank or a control character", 0},
+    {STORE "pagerduty: {webhook_secret_file: [nowhere, /dev/null]}\n", "2:35", "webhook_secret_file cannot be read", 1},
+    {STORE "pagerduty: {webhook_secret: a, webhook_secret_file: /dev/null}\n", "2:32", "either webhook_secret or webhook_secret_file, not both", 1},
     /* sources and tokens */
     {STORE "sources: {name: f}\n", "2:10", "sources is a list", 0},
     {STORE "sources: [f]\n", "2:11", "a source is a map", 0},
@@ -548,6 +554,8 @@ static void secrets__near_any_mistake__are_never_shown(void **state)
 	    STORE "slack:\n  - bot_token: |\n   sesame\n     sesame\n",
 	    STORE "pagerduty: {routing_key: sesame, api_token: sesame, webhook_secret: sesame, "
 		  "from: x}\n",
+	    STORE "pagerduty: {webhook_secret: [sesame, {sesame: sesame}, \"sesame and blank\"]}\n",
+	    STORE "pagerduty: {webhook_secret: {sesame: sesame}}\n",
 	    STORE "pagerduty: {\"routing_key\": 'sesame', from: x}\n",
 	    STORE "sources: [{name: f, format: falco, token: sesame, rate: x}]\n",
 	    STORE "sources: [{name: f, format: falco, secret: sesame, rate: x}]\n",
@@ -602,6 +610,43 @@ static void secrets__that_others_can_read_or_guess__are_warned_of(void **state)
 	assert_string_equal(c->tokens[0].token, "from-a-file-0123456789");
 	assert_true(says(place, "2:43", "warning: token_file can be read by others (mode 0640)"));
 	config_free(c);
+}
+
+static void webhook_secrets__one_or_several__are_all_kept(void **state)
+{
+	struct place *place = *state;
+	/* clang-format off */
+	static const struct {
+		const char *text, *secrets[4];
+		int warnings; /* besides that there are no routes */
+	} cases[] = {
+	    {"webhook_secret: \"${HEADSUP_TEST_TOKEN}\"", {"0123456789abcdef0123456789"}, 0},
+	    {"webhook_secret: [\"${HEADSUP_TEST_TOKEN}\"]", {"0123456789abcdef0123456789"}, 0},
+	    {"webhook_secret: [\"${HEADSUP_TEST_TOKEN}\", fedcba9876543210+/XYZ, short]",
+		{"0123456789abcdef0123456789", "fedcba9876543210+/XYZ", "short"}, 1},
+	    {"webhook_secret_file: secret", {"from-a-file-0123456789"}, 0},
+	    {"webhook_secret_file: [secret, secret]", {"from-a-file-0123456789", "from-a-file-0123456789"}, 0},
+	    {"dedup_prefix: none", {NULL}, 0},
+	};
+	/* clang-format on */
+
+	give_files(place);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *text = xasprintf(STORE "pagerduty: {%s}\n", cases[i].text);
+		struct config *c = load(place, text);
+		char **secrets;
+		size_t k;
+
+		assert_non_null(c);
+		secrets = c->pagerduty.webhook_secrets;
+		for (k = 0; cases[i].secrets[k] != NULL; k++)
+			assert_string_equal(secrets[k], cases[i].secrets[k]);
+		assert_true(k == 0 ? secrets == NULL : secrets[k] == NULL);
+		if (place->warnings != 1 + cases[i].warnings)
+			fail_msg("%s: %s", cases[i].text, place->said);
+		config_free(c);
+		free(text);
+	}
 }
 
 static void value__with_two_dollars__is_no_variable(void **state)
@@ -762,6 +807,7 @@ int main(void)
 	    TEST(config__that_is_too_large_or_no_file__is_an_error),
 	    TEST(secrets__near_any_mistake__are_never_shown),
 	    TEST(secrets__that_others_can_read_or_guess__are_warned_of),
+	    TEST(webhook_secrets__one_or_several__are_all_kept),
 	    TEST(value__with_two_dollars__is_no_variable),
 	    TEST(person__by_id_mail_or_login__is_found),
 	    TEST(routing_key__by_fingerprint__is_found_while_configured),
