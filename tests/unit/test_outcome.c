@@ -11,10 +11,8 @@
 #include "bot/slack_error.h"
 #include "config/base/json.h"
 
-static struct outcome outcome_of(
-    enum word_peer peer, const char *method, int status, const char *body)
+static struct outcome judged(const struct spoken *spoken, int status, const char *body)
 {
-	struct spoken spoken = {.peer = peer, .method = (char *)method};
 	const struct web_answer answer = {.status = status,
 	    .body = body,
 	    .body_len = strlen(body),
@@ -23,8 +21,16 @@ static struct outcome outcome_of(
 	    .may_have_arrived = status == 0};
 	struct outcome outcome;
 
-	outcome_init(&outcome, &spoken, &answer);
+	outcome_init(&outcome, spoken, &answer);
 	return outcome;
+}
+
+static struct outcome outcome_of(
+    enum word_peer peer, const char *method, int status, const char *body)
+{
+	const struct spoken spoken = {.peer = peer, .method = (char *)method};
+
+	return judged(&spoken, status, body);
 }
 
 static void answer__of_each_kind__decides_the_words_fate(void **state)
@@ -111,6 +117,93 @@ static void answer__of_each_kind__decides_the_words_fate(void **state)
 	}
 }
 
+static void answer__of_the_rest_api__is_heard_unless_it_says_nothing(void **state)
+{
+	static const char refusal[] = "{\"error\":{\"message\":\"secret\",\"code\":2010}}";
+	static const struct {
+		const char *verb;
+		int status;
+		const char *body;
+		enum fate fate;
+		bool is_refused, is_unsure, is_outage, is_limited;
+		const char *problem;
+	} cases[] = {
+	    {"GET", 200, "{}", FATE_SAID, false, false, false, false, ""},
+	    {"PUT", 200, "{\"incident\":{}}", FATE_SAID, false, false, false, false, ""},
+	    {"POST", 201, "{\"note\":{}}", FATE_SAID, false, false, false, false, ""},
+	    {"PUT", 204, "", FATE_SAID, false, false, false, false, ""},
+	    {"GET", 200, "<html>captive portal", FATE_AGAIN, false, true, true, false,
+		"status 200 without an answer that can be read"},
+	    {"GET", 200, "[]", FATE_AGAIN, false, true, true, false,
+		"status 200 without an answer that can be read"},
+	    {"GET", 204, "", FATE_AGAIN, false, true, true, false,
+		"status 204 without an answer that can be read"},
+	    {"GET", 302, "", FATE_AGAIN, false, true, true, false, "status 302"},
+	    {"PUT", 400, "{\"error\":{\"code\":1002}}", FATE_SAID, true, false, false, false,
+		"status 400, code 1002"},
+	    {"PUT", 400, "{\"error\":\"odd\"}", FATE_SAID, true, false, false, false,
+		"status 400"},
+	    {"PUT", 402, "{}", FATE_SAID, true, false, false, false, "status 402"},
+	    {"GET", 403, refusal, FATE_SAID, true, false, false, false, "status 403, code 2010"},
+	    {"GET", 403, "{\"error\":{\"code\":2006}}", FATE_SAID, true, false, false, false,
+		"status 403, code 2006"},
+	    {"GET", 404, "<html>", FATE_SAID, true, false, false, false, "status 404"},
+	    {"PUT", 409, "", FATE_SAID, true, false, false, false, "status 409"},
+	    {"PUT", 413, "", FATE_SAID, true, false, false, false, "status 413"},
+	    {"PUT", 422, "", FATE_SAID, true, false, false, false, "status 422"},
+	    {"GET", 401, refusal, FATE_TOKEN, false, false, false, false, "status 401"},
+	    {"PUT", 408, "", FATE_AGAIN, false, true, true, false, "status 408"},
+	    {"PUT", 429, "{\"error\":{\"code\":2020}}", FATE_AGAIN, false, false, false, true,
+		"ratelimited"},
+	    {"PUT", 500, "{}", FATE_AGAIN, false, true, true, false, "status 500"},
+	    {"PUT", 503, "", FATE_AGAIN, false, true, true, false, "status 503"},
+	    {"PUT", 0, "", FATE_AGAIN, false, true, true, false, "no answer"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct spoken spoken = {.peer = PEER_PAGERDUTY_API,
+		    .verb = cases[i].verb,
+		    .method = (char *)"/incidents/Q1"};
+		struct outcome outcome = judged(&spoken, cases[i].status, cases[i].body);
+
+		if (outcome.fate != cases[i].fate || outcome.is_refused != cases[i].is_refused ||
+		    outcome.is_unsure != cases[i].is_unsure ||
+		    outcome.is_outage != cases[i].is_outage ||
+		    outcome.is_limited != cases[i].is_limited ||
+		    outcome.status != cases[i].status ||
+		    strcmp(outcome.problem, cases[i].problem) != 0)
+			fail_msg("case %zu: fate %d refused %d unsure %d outage %d limited %d "
+				 "problem %s",
+			    i, outcome.fate, outcome.is_refused, outcome.is_unsure,
+			    outcome.is_outage, outcome.is_limited, outcome.problem);
+		outcome_fini(&outcome);
+	}
+}
+
+static void request__that_cannot_be_made__is_a_refusal_in_a_conversation_alone(void **state)
+{
+	static const enum word_peer peers[] = {
+	    PEER_SLACK, PEER_RESPONSE_URL, PEER_PAGERDUTY_EVENTS, PEER_PAGERDUTY_API};
+	const struct web_answer answer = {
+	    .problem = "no such header", .is_unfit = true, .body = "", .retry_after_s = -1};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++) {
+		const bool is_rest = peers[i] == PEER_PAGERDUTY_API;
+		struct spoken spoken = {.peer = peers[i], .verb = "GET"};
+		struct outcome outcome;
+
+		outcome_init(&outcome, &spoken, &answer);
+		assert_int_equal(outcome.fate, is_rest ? FATE_SAID : FATE_AGAIN);
+		assert_int_equal(outcome.is_refused, is_rest);
+		assert_int_equal(outcome.is_unfit, is_rest);
+		assert_int_equal(outcome.status, is_rest ? 400 : 0);
+		assert_string_equal(outcome.problem, "no such header");
+		outcome_fini(&outcome);
+	}
+}
+
 static void answer__that_repeats_the_routing_key__is_not_kept(void **state)
 {
 	static const char key[] = "0123456789abcdef0123456789abcdef";
@@ -192,6 +285,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(answer__of_each_kind__decides_the_words_fate),
+	    cmocka_unit_test(answer__of_the_rest_api__is_heard_unless_it_says_nothing),
+	    cmocka_unit_test(request__that_cannot_be_made__is_a_refusal_in_a_conversation_alone),
 	    cmocka_unit_test(answer__that_repeats_the_routing_key__is_not_kept),
 	    cmocka_unit_test(error__known_to_slack__has_its_cure),
 	    cmocka_unit_test(form__of_an_object__encodes_what_needs_it),

@@ -1,5 +1,7 @@
 #include "tests/unit/bot_world.h"
 
+#include <inttypes.h>
+
 #include "bot/web.h"
 #include "tests/unit/fake_peer.h"
 
@@ -12,7 +14,7 @@ struct world {
 	struct fake_answer answer;
 	/* What the last call came to. */
 	int done, status;
-	bool may_have_arrived;
+	bool may_have_arrived, is_unfit;
 	char problem[256], body[256];
 	size_t body_len;
 	int64_t retry_after_s;
@@ -61,6 +63,7 @@ static void on_done(void *ctx, const struct web_answer *answer)
 	world->done++;
 	world->status = answer->status;
 	world->may_have_arrived = answer->may_have_arrived;
+	world->is_unfit = answer->is_unfit;
 	world->retry_after_s = answer->retry_after_s;
 	world->body_len = answer->body_len;
 	snprintf(world->problem, sizeof(world->problem), "%s",
@@ -143,6 +146,86 @@ static void call__line_end_in_the_token__is_not_sent_as_a_header(void **state)
 	assert_null(strstr(world->peer.calls[0].head, "X-Evil"));
 }
 
+static void call__with_token_accept_and_from__has_their_headers(void **state)
+{
+	struct world *world = *state;
+	const char *head;
+
+	ask(world, (struct web_request){.method = "PUT",
+		       .token = "u+pagerduty-token",
+		       .accept = "application/vnd.pagerduty+json;version=2",
+		       .from = "alice@example.com",
+		       .content_type = "application/json",
+		       .body = "{}",
+		       .body_len = 2});
+	ask(world, (struct web_request){.method = "GET", .token = "u+pagerduty-token"});
+
+	head = world->peer.calls[0].head;
+	assert_int_equal(strncmp(head, "PUT /api/x?a=b HTTP/1.1\r\n", 25), 0);
+	assert_non_null(strstr(head, "\r\nAuthorization: Token token=u+pagerduty-token\r\n"));
+	assert_non_null(strstr(head, "\r\nAccept: application/vnd.pagerduty+json;version=2\r\n"));
+	assert_non_null(strstr(head, "\r\nFrom: alice@example.com\r\n"));
+	head = world->peer.calls[1].head;
+	assert_int_equal(strncmp(head, "GET /api/x?a=b HTTP/1.1\r\n", 25), 0);
+	assert_null(strstr(head, "\r\nFrom:"));
+	assert_null(strstr(head, "\r\nContent-"));
+	assert_string_equal(world->peer.calls[1].body, "");
+}
+
+static void call__with_control_characters_in_a_header__is_not_made(void **state)
+{
+	static const struct web_request requests[] = {
+	    {.from = "a@example.com\r\nX-Evil: 1"},
+	    {.from = "a@example.com\nX-Evil: 1"},
+	    {.from = "a\tb@example.com"},
+	    {.from = "a@example.com\x7f"},
+	    {.accept = "text/plain\rX-Evil: 1"},
+	    {.token = "secret-token\r\nX-Evil: 1"},
+	};
+	struct world *world = *state;
+
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+		ask(world, requests[i]);
+		assert_int_equal(world->status, 0);
+		assert_true(world->is_unfit);
+		assert_false(world->may_have_arrived);
+		assert_non_null(strstr(world->problem, "control characters"));
+		assert_null(strstr(world->problem, "secret-token"));
+	}
+	assert_int_equal(world->peer.call_count, 0);
+}
+
+static void answer__over_a_limit__is_tried_again_when_it_resets(void **state)
+{
+	static const struct {
+		int status;
+		const char *headers;
+		int64_t retry_after_s;
+	} cases[] = {
+	    {429, "ratelimit-reset: 17\r\n", 17},
+	    {429, "RateLimit-Reset: 17\r\nratelimit-limit: 960\r\n", 17},
+	    {429, "ratelimit-reset: 0\r\n", 1},
+	    {429, "Retry-After: 7\r\nratelimit-reset: 17\r\n", 7},
+	    {429, "ratelimit-reset: 99999999999999999999999999\r\n", 300},
+	    {429, "ratelimit-reset: 1700000000\r\n", 300},
+	    {429, "ratelimit-reset: -5\r\n", -1},
+	    {429, "ratelimit-reset: soon\r\n", -1},
+	    {429, "ratelimit-reset:\r\n", -1},
+	    {429, NULL, -1},
+	    {200, "ratelimit-reset: 17\r\n", -1},
+	    {503, "ratelimit-reset: 17\r\n", -1},
+	};
+	struct world *world = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		world->answer = (struct fake_answer){
+		    .status = cases[i].status, .headers = cases[i].headers, .body = "{}"};
+		ask(world, (struct web_request){.method = "GET"});
+		if (world->retry_after_s != cases[i].retry_after_s)
+			fail_msg("case %zu: %" PRId64, i, world->retry_after_s);
+	}
+}
+
 static void calls__one_after_the_other__share_a_connection(void **state)
 {
 	struct world *world = *state;
@@ -195,6 +278,7 @@ static void connection__refused__cannot_have_arrived(void **state)
 
 	assert_int_equal(world->status, 0);
 	assert_false(world->may_have_arrived);
+	assert_false(world->is_unfit);
 	assert_non_null(strstr(world->problem, "127.0.0.1"));
 	assert_null(strstr(world->problem, "secret-token"));
 }
@@ -309,6 +393,7 @@ static void address__that_may_not_be_called__fails_later_and_did_not_arrive(void
 		ask(world, (struct web_request){.url = urls[i], .body = "x", .body_len = 1});
 		assert_int_equal(world->status, 0);
 		assert_false(world->may_have_arrived);
+		assert_true(world->is_unfit);
 		assert_string_not_equal(world->problem, "");
 	}
 }
@@ -322,6 +407,12 @@ int main(void)
 		call__without_body__says_so_and_sends_none, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		call__line_end_in_the_token__is_not_sent_as_a_header, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		call__with_token_accept_and_from__has_their_headers, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		call__with_control_characters_in_a_header__is_not_made, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		answer__over_a_limit__is_tried_again_when_it_resets, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		calls__one_after_the_other__share_a_connection, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
