@@ -10,6 +10,8 @@
 #include "handlers/alerts.h"
 #include "handlers/api_internal.h"
 #include "handlers/grammar.h"
+#include "handlers/page.h"
+#include "handlers/pagerduty/incidents.h"
 #include "handlers/sns.h"
 
 /* ---- in ------------------------------------------------------------------------------------------------- */
@@ -301,17 +303,23 @@ static bool add_event(void *ctx, const struct event *event)
 /* What PagerDuty was last told; null before it has it. */
 static cJSON *pagerduty_json(const struct desk *desk, const struct alert *alert)
 {
-	char key[300];
+	char key[PAGE_KEY_MAX + 1], *url;
+	struct incident incident;
 	cJSON *json;
 
 	if (alert->page_status == NULL || strcmp(alert->page_status, "waiting") == 0)
 		return cJSON_CreateNull();
 	json = cJSON_CreateObject();
-	snprintf(key, sizeof(key), "%s-A%" PRId64, desk->config->pagerduty.dedup_prefix, alert->id);
-	json_put(json, "incident_id", NULL); /* the Events API does not tell it */
+	/* The Events API does not tell the id: null until the REST API or a webhook has. */
+	storage_incident(desk->storage, alert->id, &incident);
+	url = incident_url(desk, alert->id);
+	page_dedup_key(desk, alert->id, key);
+	json_put(json, "incident_id", incident.id);
 	json_put(json, "status", alert->page_status);
-	json_put(json, "url", NULL);
+	json_put(json, "url", url);
 	json_put(json, "dedup_key", key);
+	incident_fini(&incident);
+	free(url);
 	return json;
 }
 
