@@ -14,7 +14,7 @@ CREATE TABLE incidents (
 	linked_at INTEGER NOT NULL,
 	UNIQUE (alert, id)
 ) STRICT;
-CREATE INDEX incidents_id ON incidents (id);
+CREATE INDEX incidents_id ON incidents (id, alert);
 CREATE INDEX incidents_alert ON incidents (alert); -- and then by seq: the newest is its last
 CREATE INDEX incidents_open ON incidents (alert) WHERE status <> 'resolved';
 -- Of these PagerDuty knows, or is to: few among a million.
