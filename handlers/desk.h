@@ -45,6 +45,12 @@ struct desk {
 		int64_t after, told; /* alerts that were looked at, and logged */
 		size_t unpaged, unpaged_before;
 	} unseen;
+	/* Of PagerDuty's log: handlers/pagerduty/poll.h. */
+	struct {
+		int64_t due_at;      /* when it is to be read next; 0: at once */
+		int64_t waits_since; /* since when it is asked for without an answer; 0: it is not */
+		bool is_silent, is_log_refused, is_list_refused; /* that was logged */
+	} poll;
 	bool has_retelling;      /* an announcement that is over may have alerts to tell anew */
 	char wanted_profile[64]; /* whose profile ERROR_WAIT is about; "": the asker's */
 	/* Counters for /metrics since the start; kept here because handlers know what they mean. */
