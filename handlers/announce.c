@@ -12,6 +12,8 @@
 #include "handlers/alerts.h"
 #include "handlers/announcements_internal.h"
 #include "handlers/claim.h"
+#include "handlers/pagerduty/changes.h"
+#include "handlers/pagerduty/oncall.h"
 #include "handlers/people.h"
 #include "handlers/preview.h"
 #include "handlers/slack_text.h"
@@ -136,10 +138,12 @@ static bool may_change(struct desk *desk, const struct actor *actor,
 /* What a request comes to. */
 struct plan {
 	const struct announce_request *request;
+	const struct actor *actor;
 	const char *author;
 	struct matches matches;
 	int64_t starts_at, ends_at, max;
 	bool needs_approval;
+	bool is_on_call; /* the hour is odd, and that asks for no approval: its author is on call */
 };
 
 /* What follows is about PART of the request. */
@@ -266,6 +270,20 @@ static bool is_in_working_hours(const struct desk *desk, const struct plan *plan
 	return config_working_hour(desk->config, plan->ends_at - 1);
 }
 
+/*
+ * Outside of working hours, and nobody on call says it. Who is on call vouches for what they announce themselves: not for what a
+ * token says in their name, nor for what others make of it.
+ */
+static bool is_odd(struct desk *desk, struct plan *plan)
+{
+	plan->is_on_call = false;
+	if (config_working_hour(desk->config, desk->now) || is_in_working_hours(desk, plan))
+		return false;
+	plan->is_on_call = !plan->actor->is_token && text_equal(plan->actor->who, plan->author) &&
+			   oncall_has(desk, plan->author);
+	return !plan->is_on_call;
+}
+
 /* Do the matches let through only severities that need an approval? */
 static bool demands_severity(const struct plan *plan, enum severity from)
 {
@@ -308,14 +326,12 @@ static bool read_matches(const struct desk *desk, struct plan *plan, struct erro
 }
 
 /* At odd hours, and where its matches let through only what asks for one anyway. */
-static bool needs_approval(const struct desk *desk, const struct plan *plan)
+static bool needs_approval(struct desk *desk, struct plan *plan)
 {
-	return (!config_working_hour(desk->config, desk->now) &&
-		   !is_in_working_hours(desk, plan)) ||
-	       demands_severity(plan, desk->config->policy.approval_from);
+	return is_odd(desk, plan) || demands_severity(plan, desk->config->policy.approval_from);
 }
 
-static bool make_plan(const struct desk *desk, struct plan *plan, struct error *err)
+static bool make_plan(struct desk *desk, struct plan *plan, struct error *err)
 {
 	const struct announce_request *request = plan->request;
 
@@ -327,7 +343,7 @@ static bool make_plan(const struct desk *desk, struct plan *plan, struct error *
 	if (announcements_count(desk->announcements) >= ANNOUNCEMENTS_STANDING_MAX)
 		return error_set(err, ERROR_REFUSED,
 		    "%d announcements stand already; end some first", ANNOUNCEMENTS_STANDING_MAX);
-	plan->needs_approval = request->asks_approval || needs_approval(desk, plan);
+	plan->needs_approval = needs_approval(desk, plan) || request->asks_approval;
 	return true;
 }
 
@@ -385,7 +401,7 @@ static struct announcement *make(
 	return made;
 }
 
-char *announcement_detail(const struct announcement *announcement)
+static char *write_detail(const struct announcement *announcement, bool is_on_call)
 {
 	cJSON *json = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(json, "match");
 	char *text;
@@ -400,21 +416,49 @@ char *announcement_detail(const struct announcement *announcement)
 		json_put_int(json, "lease_s", announcement->lease_until - announcement->created_at);
 	json_put(json, "because", announcement->because);
 	cJSON_AddBoolToObject(json, "needs_approval", announcement->needs_approval);
+	if (is_on_call)
+		cJSON_AddBoolToObject(json, "author_on_call", true);
 	text = json_write(json);
 	cJSON_Delete(json);
 	return text;
 }
 
-static bool keep(
-    struct desk *desk, const struct actor *actor, struct announcement *made, struct error *err)
+char *announcement_detail(const struct announcement *announcement)
+{
+	return write_detail(announcement, false);
+}
+
+/* Everybody sees why nobody else was asked. */
+static bool say_on_call(struct desk *desk, const struct announcement *announcement,
+    const struct plan *plan, struct error *err)
 {
 	char subject[24];
-	char *detail = announcement_detail(made);
+	struct buf line;
+	bool ok;
+
+	if (!plan->is_on_call || announcement->needs_approval)
+		return true;
+	announcement_subject(announcement->id, subject);
+	buf_init(&line, TEXT_MAX_BYTES);
+	buf_puts(&line, "Outside of working hours, and without an approval: ");
+	buf_put_person(&line, desk->config, plan->author);
+	buf_puts(&line, " is on call.");
+	ok = say_in_thread(desk, subject, announcement->channel, buf_text(&line), false, err);
+	buf_fini(&line);
+	return ok;
+}
+
+static bool keep(struct desk *desk, const struct actor *actor, const struct plan *plan,
+    struct announcement *made, struct error *err)
+{
+	char subject[24];
+	char *detail = write_detail(made, plan->is_on_call);
 	bool ok = storage_add_announcement(desk->storage, made, err);
 
 	announcement_subject(made->id, subject);
 	ok = ok && desk_audit(desk, actor, "announced", subject, detail, err) &&
-	     announcements_put(desk, made, err) && say_announcement(desk, made, err);
+	     announcements_put(desk, made, err) && say_announcement(desk, made, err) &&
+	     say_on_call(desk, made, plan, err) && change_say(desk, made, err);
 	free(detail);
 	if (ok)
 		log_info("%s announced by=%s via=%s max=%" PRId64, subject, made->author,
@@ -428,7 +472,7 @@ static bool try_announce(struct desk *desk, const struct actor *actor, struct pl
 	if (!make_plan(desk, plan, err))
 		return false;
 	*made = make(desk, actor, plan, key);
-	if (plan->request->is_dry || keep(desk, actor, *made, err))
+	if (plan->request->is_dry || keep(desk, actor, plan, *made, err))
 		return true;
 	announcement_free(*made);
 	*made = NULL;
@@ -482,7 +526,7 @@ static bool look_back(struct desk *desk, const struct announce_request *request,
 bool announce(struct desk *desk, const struct actor *actor, const struct announce_request *request,
     struct announcement **made, bool *is_again, struct error *err)
 {
-	struct plan plan = {.request = request};
+	struct plan plan = {.request = request, .actor = actor};
 	struct error own;
 	char *key = kept_key(actor, request);
 	bool ok;
@@ -535,7 +579,7 @@ static void put_all_matches(const struct announcement *announcement, struct buf 
 
 /* What it says from now on; all that was approved is to be approved again. */
 static void take_matches(
-    struct desk *desk, const struct plan *plan, struct announcement *announcement)
+    struct desk *desk, struct plan *plan, struct announcement *announcement)
 {
 	for (size_t i = 0; i < announcement->match_count; i++)
 		free(announcement->match[i]);
@@ -556,7 +600,7 @@ static void take_matches(
 	announcement->edition++;
 }
 
-static bool edit(struct desk *desk, const struct actor *actor, const struct plan *plan,
+static bool edit(struct desk *desk, const struct actor *actor, struct plan *plan,
     struct announcement *announcement, struct error *err)
 {
 	char subject[24], *before = announcement_detail(announcement), *after, *detail;
@@ -572,11 +616,12 @@ static bool edit(struct desk *desk, const struct actor *actor, const struct plan
 	take_matches(desk, plan, announcement);
 	buf_puts(&line, ", is now ");
 	put_all_matches(announcement, &line);
-	after = announcement_detail(announcement);
+	after = write_detail(announcement, plan->is_on_call);
 	detail = xasprintf("{\"before\":%s,\"after\":%s}", before, after);
 	ok = desk_audit(desk, actor, "edited", subject, detail, err) &&
 	     announcement_write(desk, announcement, err) &&
-	     say_in_thread(desk, subject, announcement->channel, buf_text(&line), false, err);
+	     say_in_thread(desk, subject, announcement->channel, buf_text(&line), false, err) &&
+	     say_on_call(desk, announcement, plan, err) && change_say(desk, announcement, err);
 	buf_fini(&line);
 	free(before);
 	free(after);
@@ -589,13 +634,14 @@ bool announcement_edit(struct desk *desk, const struct actor *actor, int64_t id,
 {
 	struct announcement *announcement = announcement_standing(desk, id, true, err);
 	struct announce_request request = {.match = match, .match_count = match_count};
-	struct plan plan = {.request = &request};
+	struct plan plan = {.request = &request, .actor = actor};
 	bool ok;
 
 	*now = NULL;
 	if (announcement == NULL)
 		return false;
 	request.because = announcement->because;
+	plan.author = announcement->author;
 	plan.starts_at = announcement->starts_at > desk->now ? announcement->starts_at : desk->now;
 	plan.ends_at = announcement->ends_at;
 	ok = may_edit(desk, actor, announcement, err) && read_matches(desk, &plan, err) &&
@@ -813,15 +859,14 @@ static bool may_grow(const struct desk *desk, const struct announcement *announc
 }
 
 /* An approval holds for what was approved, and working hours for what was announced in them: what is added has to be asked for. */
-static void grow(const struct desk *desk, struct announcement *announcement, int64_t by_s)
+static void grow(struct desk *desk, struct plan *added, struct announcement *announcement, int64_t by_s)
 {
-	const struct plan added = {
-	    .starts_at = announcement->ends_at, .ends_at = announcement->ends_at + by_s};
-
+	added->author = announcement->author;
+	added->starts_at = announcement->ends_at;
+	added->ends_at = announcement->ends_at + by_s;
 	if (announcement_is_approved(announcement) && announcement->approved_until == 0)
 		announcement->approved_until = announcement->ends_at;
-	if (!announcement->needs_approval && !config_working_hour(desk->config, desk->now) &&
-	    !is_in_working_hours(desk, &added)) {
+	if (!announcement->needs_approval && is_odd(desk, added)) {
 		announcement->needs_approval = true;
 		announcement->approval_from = announcement->ends_at;
 	}
@@ -832,6 +877,7 @@ static void grow(const struct desk *desk, struct announcement *announcement, int
 bool announcement_extend(struct desk *desk, const struct actor *actor, int64_t id, int64_t by_s,
     struct announcement **now, struct error *err)
 {
+	struct plan added = {.actor = actor};
 	struct announcement *announcement;
 	char subject[24], detail[96], by[32];
 	struct error own;
@@ -845,12 +891,13 @@ bool announcement_extend(struct desk *desk, const struct actor *actor, int64_t i
 		return announcement_give(
 		    announcement, announcement_refused(desk, actor, id, err), now);
 	announcement_subject(id, subject);
-	grow(desk, announcement, by_s);
+	grow(desk, &added, announcement, by_s);
 	duration_write(by_s, by, sizeof(by));
-	snprintf(detail, sizeof(detail), "by %s", by);
+	snprintf(detail, sizeof(detail), "by %s%s", by, added.is_on_call ? ", on call" : "");
 	return announcement_give(announcement,
 	    desk_audit(desk, actor, "extended", subject, detail, err) &&
-		announcement_write(desk, announcement, err),
+		announcement_write(desk, announcement, err) &&
+		say_on_call(desk, announcement, &added, err),
 	    now);
 }
 
@@ -951,6 +998,7 @@ static bool on_due(struct desk *desk, int64_t id, struct error *err)
 		ok = announcement_remind(desk, announcement, err);
 	else
 		ok = say_announcement(desk, announcement, err);
+	ok = ok && change_say(desk, announcement, err);
 	announcement_free(announcement);
 	return ok;
 }

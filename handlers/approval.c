@@ -11,6 +11,7 @@
 #include "config/base/when.h"
 #include "handlers/announcements_internal.h"
 #include "handlers/claim.h"
+#include "handlers/pagerduty/changes.h"
 #include "handlers/people.h"
 #include "handlers/slack_text.h"
 #include "handlers/words.h"
@@ -134,7 +135,8 @@ static bool approve(struct desk *desk, const struct actor *actor, struct announc
 	ok = desk_audit(desk, actor, "approved", subject, detail, err) &&
 	     announcement_write(desk, announcement, err) &&
 	     say_line(desk, announcement, actor, "Approved", NULL, err) &&
-	     claim_complete(desk, actor, announcement, err);
+	     claim_complete(desk, actor, announcement, err) &&
+	     change_say(desk, announcement, err);
 	free(detail);
 	if (ok)
 		log_info("%s approved by=%s via=%s", subject, actor->who, actor->via);
