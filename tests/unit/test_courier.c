@@ -1,6 +1,8 @@
 #include "tests/unit/bot_world.h"
 
-#include "bot/courier.h"
+#include <inttypes.h>
+
+#include "bot/courier_internal.h"
 #include "config/base/json.h"
 #include "config/base/text.h"
 #include "config/base/when.h"
@@ -767,6 +769,642 @@ static void disk__fails_while_an_answer_comes__the_word_is_settled_later_and_sai
 	assert_int_equal(calls_of(world, "chat.postMessage"), 1);
 }
 
+/* ---- conversations with PagerDuty's REST API --------------------------------------------------
+ * A word of kind "talk" is a conversation of this test's own; its body says the call
+ * ({"verb","path","from","send"}), the second before which there is none ("waits_until"), and the
+ * step that follows ("next").
+ */
+
+#define TALK "talk"
+#define REFUSED "{\"error\":{\"message\":\"No\",\"code\":2100}}"
+
+static struct talks {
+	int renders, heard, ok, failed, final;
+	int status;    /* of the last that was heard */
+	bool has_body; /* had its reply one? */
+	char error[128];
+} talks;
+
+static bool is_talk(const struct word *word)
+{
+	return strcmp(word->kind, TALK) == 0;
+}
+
+static bool render(
+    struct desk *desk, const struct word *word, struct spoken *spoken, struct error *err)
+{
+	cJSON *body;
+
+	if (!is_talk(word))
+		return word_render(desk, word, spoken, err);
+	body = json_parse(word->body, strlen(word->body), NULL);
+	*spoken = (struct spoken){.peer = PEER_PAGERDUTY_API, .verb = "GET"};
+	if (text_equal(json_text(body, "verb"), "PUT"))
+		spoken->verb = "PUT";
+	spoken->method = xstrdup(json_text(body, "path"));
+	spoken->from = xstrdup(json_text(body, "from"));
+	spoken->body = cJSON_Duplicate(json_get(body, "send"), true);
+	if (!json_int(body, "waits_until", &spoken->waits_until))
+		spoken->waits_until = 0;
+	talks.renders++;
+	cJSON_Delete(body);
+	return true;
+}
+
+static bool delivered(struct desk *desk, const struct word *word, const struct reply *reply,
+    struct word_next *next, struct error *err)
+{
+	cJSON *body;
+
+	if (!is_talk(word))
+		return word_delivered(desk, word, reply, next, err);
+	body = json_parse(word->body, strlen(word->body), NULL);
+	*next = (struct word_next){.body = cJSON_Duplicate(json_get(body, "next"), true),
+	    .not_before = TIME_NONE};
+	talks.heard++;
+	talks.ok += reply->ok;
+	talks.status = reply->status;
+	talks.has_body = reply->body != NULL;
+	snprintf(
+	    talks.error, sizeof(talks.error), "%s", reply->error != NULL ? reply->error : "");
+	cJSON_Delete(body);
+	return true;
+}
+
+static bool failed(struct desk *desk, const struct word *word, const struct reply *reply,
+    bool is_final, struct error *err)
+{
+	if (!is_talk(word))
+		return word_failed(desk, word, reply, is_final, err);
+	talks.failed++;
+	talks.final += is_final;
+	snprintf(talks.error, sizeof(talks.error), "%s", reply->error);
+	return true;
+}
+
+static void talk_here(struct world *world)
+{
+	world->courier->words =
+	    (struct courier_words){.render = render, .delivered = delivered, .failed = failed};
+}
+
+static int setup_talks(void **state)
+{
+	struct world *world;
+	struct config *config;
+	char url[64];
+
+	setup(state);
+	world = *state;
+	config = world->bot->config;
+	snprintf(url, sizeof(url), "http://127.0.0.1:%d", world->peer.port);
+	replace_text(&config->pagerduty.api_url, url);
+	replace_text(&config->pagerduty.api_token, "pagerduty-secret-token");
+	talks = (struct talks){0};
+	talk_here(world);
+	return 0;
+}
+
+static int64_t leave_talk(
+    struct world *world, const char *lane, const char *subject, const char *body)
+{
+	struct word word = {
+	    .lane = (char *)lane,
+	    .kind = (char *)TALK,
+	    .subject = (char *)subject,
+	    .body = (char *)body,
+	    .not_before = TIME_NONE,
+	    .deadline = TIME_NONE,
+	    .created_at = clock_now(),
+	};
+
+	assert_true(storage_add_word(world->bot->storage, &word, NULL));
+	return word.id;
+}
+
+static int64_t talk(struct world *world, const char *subject, const char *body)
+{
+	int64_t id;
+
+	begin(world);
+	id = leave_talk(world, PAGERDUTY_LANE, subject, body);
+	end(world);
+	return id;
+}
+
+static void turn(struct world *world, int turns)
+{
+	for (int i = 0; i < turns; i++)
+		uv_run(&world->bot->uv, UV_RUN_ONCE);
+}
+
+static void conversation__of_two_steps__is_told_each_answer_and_is_over(void **state)
+{
+	struct world *world = *state;
+	const char *head;
+
+	talk(world, "A1",
+	    "{\"path\":\"/incidents/Q1?a=b\",\"next\":{\"verb\":\"PUT\",\"path\":\"/incidents/Q1\","
+	    "\"from\":\"alice@example.com\",\"send\":{\"incident\":{}}}}");
+	wait_silence(world);
+
+	assert_int_equal(world->peer.call_count, 2);
+	head = world->peer.calls[0].head;
+	assert_int_equal(strncmp(head, "GET /incidents/Q1?a=b ", 22), 0);
+	assert_non_null(strstr(head, "\r\nAuthorization: Token token=pagerduty-secret-token\r\n"));
+	assert_non_null(strstr(head, "\r\nAccept: application/vnd.pagerduty+json;version=2\r\n"));
+	assert_null(strstr(head, "\r\nFrom:"));
+	assert_null(strstr(head, "\r\nContent-"));
+	assert_string_equal(world->peer.calls[0].body, "");
+	head = world->peer.calls[1].head;
+	assert_int_equal(strncmp(head, "PUT /incidents/Q1 ", 18), 0);
+	assert_non_null(strstr(head, "\r\nFrom: alice@example.com\r\n"));
+	assert_non_null(strstr(head, "\r\nContent-Type: application/json\r\n"));
+	assert_string_equal(world->peer.calls[1].body, "{\"incident\":{}}");
+	assert_int_equal(talks.ok, 2);
+	assert_int_equal(talks.status, 200);
+	assert_true(talks.has_body);
+}
+
+static void conversation__refused_for_good__hears_of_it(void **state)
+{
+	static const struct {
+		int status;
+		const char *body;
+		bool has_body;
+	} cases[] = {
+	    {400, REFUSED, true},
+	    {402, REFUSED, true},
+	    {403, "{\"error\":{\"message\":\"Access Denied\",\"code\":2010}}", true},
+	    {404, "<html>nothing here</html>", false},
+	    {409, "", false},
+	    {413, "", false},
+	    {422, REFUSED, true},
+	};
+	struct world *world = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		world->rule_count = 0;
+		rule(world, "/incidents/Q1", NULL, 1,
+		    (struct fake_answer){.status = cases[i].status, .body = cases[i].body});
+		talk(world, "A1", "{\"path\":\"/incidents/Q1\"}");
+		wait_silence(world);
+		assert_int_equal(talks.heard, i + 1);
+		assert_int_equal(talks.ok, 0);
+		assert_int_equal(talks.status, cases[i].status);
+		assert_int_equal(talks.has_body, cases[i].has_body);
+		assert_null(strstr(talks.error, "Access Denied"));
+	}
+	assert_int_equal(world->peer.call_count, sizeof(cases) / sizeof(cases[0]));
+	assert_int_equal(talks.failed, 0);
+}
+
+static void conversation__that_cannot_be_sent__hears_a_refusal(void **state)
+{
+	struct world *world = *state;
+
+	talk(world, "A1",
+	    "{\"verb\":\"PUT\",\"path\":\"/incidents/Q1\",\"from\":\"a@example.com\\r\\nX-Evil: 1\"}");
+	wait_silence(world);
+
+	assert_int_equal(world->peer.call_count, 0);
+	assert_int_equal(talks.heard, 1);
+	assert_int_equal(talks.ok, 0);
+	assert_int_equal(talks.status, 400);
+	assert_non_null(strstr(talks.error, "control characters"));
+}
+
+static void conversation__that_has_nothing_to_say_yet__waits_and_costs_nothing(void **state)
+{
+	struct world *world = *state;
+	const int64_t at = clock_now() + 1000;
+	struct word *word;
+	char body[64];
+	int64_t id;
+
+	snprintf(body, sizeof(body), "{\"path\":\"/wait\",\"waits_until\":%" PRId64 "}", at);
+	begin(world);
+	id = leave_talk(world, PAGERDUTY_LANE, "A1", body);
+	leave_talk(world, PAGERDUTY_LANE, "A1", "{\"path\":\"/behind\"}");
+	leave_talk(world, PAGERDUTY_LANE, "A2", "{\"path\":\"/other\"}");
+	end(world);
+	wait_calls(world, "/other", 1);
+	turn(world, 100);
+
+	assert_int_equal(world->peer.call_count, 1);
+	assert_int_equal(talks.renders, 2);
+	word = storage_word(world->bot->storage, id);
+	assert_int_equal(word->state, WORD_WAITING);
+	assert_int_equal(word->not_before, at);
+	assert_int_equal(word->attempts, 0);
+	word_free(word);
+	assert_int_equal(words_in(world, WORD_WAITING), 2);
+}
+
+static void conversation__that_waited__goes_when_its_time_has_come(void **state)
+{
+	struct world *world = *state;
+	char body[96];
+
+	snprintf(body, sizeof(body),
+	    "{\"path\":\"/first\",\"next\":{\"path\":\"/wait\",\"waits_until\":%" PRId64 "}}",
+	    clock_now() - 5);
+	talk(world, "A1", body);
+	wait_calls(world, "/first", 1);
+	turn(world, 50);
+
+	/* A time that has passed already is no reason to ask again at once. */
+	assert_int_equal(world->peer.call_count, 1);
+	assert_true(talks.renders <= 3);
+	assert_int_equal(words_in(world, WORD_WAITING), 1);
+}
+
+static void conversation__that_waits_past_its_deadline__is_dropped_then(void **state)
+{
+	struct world *world = *state;
+	const int64_t deadline = clock_now() + 60;
+	struct word left = {.lane = (char *)PAGERDUTY_LANE,
+	    .kind = (char *)TALK,
+	    .subject = (char *)"",
+	    .body = (char *)"{\"path\":\"/wait\",\"waits_until\":4102444800}",
+	    .not_before = TIME_NONE,
+	    .deadline = deadline,
+	    .created_at = clock_now()};
+	struct word *word;
+
+	begin(world);
+	assert_true(storage_add_word(world->bot->storage, &left, NULL));
+	end(world);
+	turn(world, 20);
+
+	word = storage_word(world->bot->storage, left.id);
+	assert_int_equal(word->not_before, deadline + 1);
+	word_free(word);
+}
+
+static void api_token__refused__holds_neither_slack_nor_pages(void **state)
+{
+	struct world *world = *state;
+	cJSON *list = cJSON_CreateArray();
+	char fingerprint[13];
+
+	key_fingerprint(ROUTING_KEY, fingerprint);
+	rule(world, "/refused", NULL, -1, (struct fake_answer){.status = 401, .body = REFUSED});
+	talk(world, "A1", "{\"path\":\"/refused\"}");
+	wait_calls(world, "/refused", 1);
+	wait_words(world, WORD_WAITING, 1);
+	talk(world, "A2", "{\"path\":\"/held\"}");
+	say(world, "C1", "A1", "goes");
+	wait_calls(world, "chat.postMessage", 1);
+	send_alert(world, "paged", fingerprint);
+	wait_calls(world, "/v2/enqueue", 1);
+
+	assert_int_equal(calls_of(world, "/held"), 0);
+	assert_int_equal(words_in(world, WORD_STUCK), 0);
+	assert_int_equal(talks.failed, 1);
+	assert_int_equal(talks.final, 0);
+	assert_false(courier_slack_is_away(world->courier));
+	courier_degraded(world->courier, list);
+	assert_int_equal(cJSON_GetArraySize(list), 1);
+	assert_string_equal(cJSON_GetArrayItem(list, 0)->valuestring,
+	    "pagerduty: refuses api_token: status 401");
+	cJSON_Delete(list);
+}
+
+static void api_token__refused_again__is_told_once_and_mended_by_a_reload(void **state)
+{
+	struct world *world = *state;
+	cJSON *list = cJSON_CreateArray();
+
+	rule(world, "/refused", NULL, 2, (struct fake_answer){.status = 401, .body = REFUSED});
+	talk(world, "A1", "{\"path\":\"/refused\"}");
+	wait_calls(world, "/refused", 1);
+	wait_words(world, WORD_WAITING, 1);
+	courier_reload(world->courier, world->bot->config);
+	wait_calls(world, "/refused", 2);
+	wait_words(world, WORD_WAITING, 1);
+	assert_int_equal(talks.failed, 1);
+
+	courier_reload(world->courier, world->bot->config);
+	wait_silence(world);
+
+	assert_int_equal(talks.ok, 1);
+	courier_degraded(world->courier, list);
+	assert_int_equal(cJSON_GetArraySize(list), 0);
+	cJSON_Delete(list);
+}
+
+static void api_token__refused__is_tried_again_by_itself(void **state)
+{
+	struct world *world = *state;
+	cJSON *list = cJSON_CreateArray();
+
+	rule(world, "/refused", NULL, 1, (struct fake_answer){.status = 401, .body = REFUSED});
+	talk(world, "A1", "{\"path\":\"/refused\"}");
+	wait_calls(world, "/refused", 1);
+	wait_words(world, WORD_WAITING, 1);
+	turn(world, 20);
+	assert_int_equal(calls_of(world, "/refused"), 1);
+
+	world->courier->rest_token.paused_until = 1; /* the pause is over */
+	talk(world, "A2", "{\"path\":\"/other\"}");
+	wait_silence(world);
+
+	assert_int_equal(talks.ok, 2);
+	courier_degraded(world->courier, list);
+	assert_int_equal(cJSON_GetArraySize(list), 0);
+	cJSON_Delete(list);
+}
+
+static void slacks_token__refused__does_not_hold_conversations(void **state)
+{
+	struct world *world = *state;
+
+	rule(world, "chat.postMessage", NULL, 1,
+	    (struct fake_answer){.body = "{\"ok\":false,\"error\":\"invalid_auth\"}"});
+	say(world, "C1", "A1", "one");
+	wait_calls(world, "chat.postMessage", 1);
+	wait_words(world, WORD_WAITING, 1);
+	talk(world, "A1", "{\"path\":\"/incidents/Q1\"}");
+	wait_calls(world, "/incidents/Q1", 1);
+	wait_words(world, WORD_WAITING, 1);
+
+	/* What PagerDuty takes says nothing about Slack's token. */
+	assert_true(courier_slack_is_away(world->courier));
+	assert_int_equal(calls_of(world, "chat.postMessage"), 1);
+}
+
+static void slack__not_configured__conversations_go_all_the_same(void **state)
+{
+	struct world *world = *state;
+
+	world->bot->config->slack.is_enabled = false;
+	talk(world, "A1", "{\"path\":\"/incidents/Q1\"}");
+	wait_silence(world);
+
+	assert_int_equal(talks.ok, 1);
+}
+
+static void conversations__many__go_a_few_at_a_time(void **state)
+{
+	struct world *world = *state;
+	char subject[8];
+
+	rule(world, "/hangs", NULL, -1, (struct fake_answer){.act = FAKE_HANG});
+	begin(world);
+	for (int i = 0; i < 20; i++) {
+		snprintf(subject, sizeof(subject), "A%d", i);
+		leave_talk(world, PAGERDUTY_LANE, subject, "{\"path\":\"/hangs\"}");
+	}
+	end(world);
+	wait_calls(world, "/hangs", COURIER_REST_IN_FLIGHT_MAX);
+	turn(world, 50);
+
+	assert_int_equal(calls_of(world, "/hangs"), COURIER_REST_IN_FLIGHT_MAX);
+}
+
+static void conversations__while_slack_hangs__have_room(void **state)
+{
+	struct world *world = *state;
+	char channel[8], subject[8];
+
+	rule(world, "chat.postMessage", NULL, -1, (struct fake_answer){.act = FAKE_HANG});
+	rule(world, "/hangs", NULL, -1, (struct fake_answer){.act = FAKE_HANG});
+	begin(world);
+	for (int i = 0; i < 200; i++) {
+		snprintf(channel, sizeof(channel), "C%d", i % 50);
+		snprintf(subject, sizeof(subject), "A%d", i);
+		leave_text(world, channel, subject, "stuck");
+	}
+	end(world);
+	turn(world, 50);
+	begin(world);
+	for (int i = 0; i < 10; i++) {
+		snprintf(subject, sizeof(subject), "A%d", i);
+		leave_talk(world, PAGERDUTY_LANE, subject, "{\"path\":\"/hangs\"}");
+	}
+	end(world);
+	wait_calls(world, "/hangs", COURIER_REST_IN_FLIGHT_MAX);
+	wait_words(world, WORD_SENDING, world->courier->in_flight);
+
+	assert_int_equal(world->courier->rest_in_flight, COURIER_REST_IN_FLIGHT_MAX);
+	assert_true(world->courier->in_flight <= COURIER_IN_FLIGHT_MAX);
+}
+
+static void conversations__more_than_the_limit__wait_for_it(void **state)
+{
+	struct world *world = *state;
+	char subject[8];
+
+	begin(world);
+	for (int i = 0; i < 200; i++) {
+		snprintf(subject, sizeof(subject), "A%d", i);
+		leave_talk(world, PAGERDUTY_LANE, subject, "{\"path\":\"/x\"}");
+	}
+	end(world);
+	for (int i = 0; i < TURNS && calls_of(world, "/x") < 96; i++)
+		uv_run(&world->bot->uv, UV_RUN_ONCE);
+	turn(world, 20);
+
+	/* A fifth of 480 at once, and a few more while it took its time. */
+	assert_in_range(calls_of(world, "/x"), 96, 140);
+	assert_true(words_in(world, WORD_WAITING) > 0);
+}
+
+static void rest_api__over_its_limit__waits_until_it_resets(void **state)
+{
+	struct world *world = *state;
+	struct word *word;
+	int64_t id;
+
+	rule(world, "/limited", NULL, 1,
+	    (struct fake_answer){
+		.status = 429, .headers = "ratelimit-reset: 30\r\n", .body = "{}"});
+	id = talk(world, "A1", "{\"path\":\"/limited\"}");
+	wait_calls(world, "/limited", 1);
+	wait_words(world, WORD_WAITING, 1);
+	talk(world, "A2", "{\"path\":\"/other\"}");
+	say(world, "C1", "A1", "goes");
+	wait_calls(world, "chat.postMessage", 1);
+	turn(world, 20);
+
+	assert_int_equal(calls_of(world, "/other"), 0);
+	word = storage_word(world->bot->storage, id);
+	assert_in_range(word->not_before, clock_now() + 28, clock_now() + 30);
+	assert_false(word->is_unsure);
+	word_free(word);
+}
+
+static void rest_api__away__is_asked_one_at_a_time(void **state)
+{
+	struct world *world = *state;
+	char subject[8];
+
+	rule(world, "/away", NULL, 1, (struct fake_answer){.status = 503, .body = "away"});
+	talk(world, "A0", "{\"path\":\"/away\"}");
+	wait_calls(world, "/away", 1);
+	wait_words(world, WORD_WAITING, 1);
+	begin(world);
+	for (int i = 1; i < 10; i++) {
+		snprintf(subject, sizeof(subject), "A%d", i);
+		leave_talk(world, PAGERDUTY_LANE, subject, "{\"path\":\"/other\"}");
+	}
+	leave_text(world, "C1", "A1", "goes");
+	end(world);
+	wait_calls(world, "chat.postMessage", 1);
+	turn(world, 20);
+
+	assert_int_equal(calls_of(world, "/other"), 0);
+	assert_int_equal(words_in(world, WORD_WAITING), 10);
+	assert_int_equal(talks.heard, 0);
+}
+
+static void rest_api__back__what_was_put_off_goes_at_once(void **state)
+{
+	struct world *world = *state;
+	int64_t put_off[3];
+	struct word *word;
+
+	world->courier->peer_failures[PEER_PAGERDUTY_API] = COURIER_AWAY_FAILURES;
+	begin(world);
+	put_off[0] = leave_talk(world, PAGERDUTY_LANE, "A1", "{\"path\":\"/first\"}");
+	put_off[1] = leave_text(world, "C1", "A1", "Slack's");
+	put_off[2] = leave_talk(world, "pagerduty:0123", "A1", "{\"path\":\"/looked\"}");
+	for (size_t i = 0; i < 3; i++) {
+		word = storage_word(world->bot->storage, put_off[i]);
+		word->attempts = 1;
+		word->not_before = clock_now() + 1000;
+		assert_true(storage_put_word(world->bot->storage, word, NULL));
+		word_free(word);
+	}
+	leave_talk(world, PAGERDUTY_LANE, "A2", "{\"path\":\"/second\"}");
+	end(world);
+	wait_calls(world, "/second", 1);
+	wait_calls(world, "/first", 1);
+	turn(world, 20);
+
+	assert_int_equal(world->courier->peer_failures[PEER_PAGERDUTY_API], 0);
+	assert_int_equal(calls_of(world, "chat.postMessage"), 0);
+	assert_int_equal(calls_of(world, "/looked"), 0);
+}
+
+static void conversation__under_way_at_a_crash__makes_its_step_again(void **state)
+{
+	struct world *world = *state;
+
+	rule(world, "/incidents/Q1", NULL, 1, (struct fake_answer){.act = FAKE_HANG});
+	talk(world, "A1", "{\"verb\":\"PUT\",\"path\":\"/incidents/Q1\",\"send\":{}}");
+	wait_calls(world, "/incidents/Q1", 1);
+	restart(world);
+	talk_here(world);
+	wait_silence(world);
+
+	assert_int_equal(calls_of(world, "/incidents/Q1"), 2);
+	assert_int_equal(world->peer.call_count, 2); /* nothing was looked for */
+	assert_int_equal(talks.ok, 1);
+}
+
+/* A page that may have been sent is looked for in its own lane. */
+static void page_look__rest_api_away__pauses_no_pages(void **state)
+{
+	struct world *world = *state;
+	char fingerprint[13], lane[32];
+	struct word *word;
+	int64_t id;
+
+	key_fingerprint(ROUTING_KEY, fingerprint);
+	snprintf(lane, sizeof(lane), "pagerduty:%s", fingerprint);
+	rule(world, "/look", NULL, -1, (struct fake_answer){.status = 503, .body = "away"});
+	begin(world);
+	id = leave_talk(world, lane, "A100", "{\"path\":\"/look\"}");
+	end(world);
+	wait_calls(world, "/look", 1);
+	wait_words(world, WORD_WAITING, 1);
+	word = storage_word(world->bot->storage, id);
+	assert_in_range(word->not_before, clock_now(), clock_now() + 1);
+	assert_int_equal(word->attempts, 1);
+	word_free(word);
+	begin(world);
+	leave_talk(world, PAGERDUTY_LANE, "A1", "{\"path\":\"/other\"}");
+	end(world);
+	send_alert(world, "paged", fingerprint);
+	wait_calls(world, "/v2/enqueue", 1);
+	wait_calls(world, "/other", 1);
+
+	assert_true(world->courier->peer_failures[PEER_PAGERDUTY_API] <= 1);
+}
+
+static void page_look__rest_api_over_its_limit__waits_for_no_reset(void **state)
+{
+	struct world *world = *state;
+	char fingerprint[13], lane[32];
+	struct word *word;
+	int64_t id;
+
+	key_fingerprint(ROUTING_KEY, fingerprint);
+	snprintf(lane, sizeof(lane), "pagerduty:%s", fingerprint);
+	rule(world, "/limited", NULL, -1,
+	    (struct fake_answer){.status = 429, .headers = "Retry-After: 600\r\n"});
+	talk(world, "A1", "{\"path\":\"/limited\"}");
+	wait_calls(world, "/limited", 1);
+	wait_words(world, WORD_WAITING, 1);
+	begin(world);
+	leave_talk(world, lane, "A100", "{\"path\":\"/look\"}");
+	id = leave_talk(world, lane, "A101", "{\"path\":\"/limited\"}");
+	end(world);
+	wait_calls(world, "/look", 1); /* though other conversations wait */
+	wait_calls(world, "/limited", 2);
+	turn(world, 10);
+	word = storage_word(world->bot->storage, id);
+	assert_non_null(word);
+	assert_in_range(word->not_before, clock_now(), clock_now() + 1);
+	word_free(word);
+	send_alert(world, "paged", fingerprint);
+	wait_calls(world, "/v2/enqueue", 1);
+}
+
+static void page_look__token_refused__is_over_soon_and_holds_no_page(void **state)
+{
+	struct world *world = *state;
+	char fingerprint[13], lane[32];
+	struct word *word;
+	int64_t id;
+
+	key_fingerprint(ROUTING_KEY, fingerprint);
+	snprintf(lane, sizeof(lane), "pagerduty:%s", fingerprint);
+	rule(world, "/look", NULL, -1, (struct fake_answer){.status = 401, .body = REFUSED});
+	begin(world);
+	id = leave_talk(world, lane, "A100", "{\"path\":\"/look\"}");
+	end(world);
+	wait_calls(world, "/look", 1);
+	wait_words(world, WORD_WAITING, 1);
+	word = storage_word(world->bot->storage, id);
+	assert_in_range(word->not_before, clock_now(), clock_now() + 1);
+	word_free(word);
+	assert_int_equal(talks.failed, 0);
+	send_alert(world, "paged", fingerprint);
+	wait_calls(world, "/v2/enqueue", 1);
+}
+
+static void metrics__count_what_each_peer_was_told(void **state)
+{
+	struct world *world = *state;
+	struct buf out;
+
+	talk(world, "A1", "{\"path\":\"/a\",\"next\":{\"path\":\"/b\"}}");
+	say(world, "C1", "A1", "hello");
+	wait_silence(world);
+	buf_init(&out, 100000);
+	courier_metrics(world->courier, &out);
+
+	assert_non_null(strstr(
+	    buf_text(&out), "headsup_outbox_sent_total{peer=\"pagerduty_api\"} 2\n"));
+	assert_non_null(strstr(buf_text(&out), "headsup_outbox_sent_total{peer=\"slack\"} 1\n"));
+	assert_non_null(
+	    strstr(buf_text(&out), "headsup_outbox_sent_total{peer=\"pagerduty\"} 0\n"));
+	buf_fini(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -819,6 +1457,72 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(
 		disk__fails_while_an_answer_comes__the_word_is_settled_later_and_said_once, setup,
 		teardown),
+	    cmocka_unit_test_setup_teardown(
+		conversation__of_two_steps__is_told_each_answer_and_is_over,
+		setup_talks, teardown),
+	    cmocka_unit_test_setup_teardown(
+		conversation__refused_for_good__hears_of_it,
+		setup_talks, teardown),
+	    cmocka_unit_test_setup_teardown(
+		conversation__that_cannot_be_sent__hears_a_refusal,
+		setup_talks, teardown),
+	    cmocka_unit_test_setup_teardown(
+		conversation__that_has_nothing_to_say_yet__waits_and_costs_nothing,
+		setup_talks, teardown),
+	    cmocka_unit_test_setup_teardown(
+		conversation__that_waited__goes_when_its_time_has_come,
+		setup_talks, teardown),
+	    cmocka_unit_test_setup_teardown(
+		conversation__that_waits_past_its_deadline__is_dropped_then,
+		setup_talks, teardown),
+	    cmocka_unit_test_setup_teardown(
+		api_token__refused__holds_neither_slack_nor_pages,
+		setup_talks, teardown),
+	    cmocka_unit_test_setup_teardown(
+		api_token__refused_again__is_told_once_and_mended_by_a_reload,
+		setup_talks, teardown),
+	    cmocka_unit_test_setup_teardown(
+		api_token__refused__is_tried_again_by_itself,
+		setup_talks, teardown),
+	    cmocka_unit_test_setup_teardown(
+		slacks_token__refused__does_not_hold_conversations,
+		setup_talks, teardown),
+	    cmocka_unit_test_setup_teardown(
+		slack__not_configured__conversations_go_all_the_same,
+		setup_talks, teardown),
+	    cmocka_unit_test_setup_teardown(
+		conversations__many__go_a_few_at_a_time,
+		setup_talks, teardown),
+	    cmocka_unit_test_setup_teardown(
+		conversations__while_slack_hangs__have_room,
+		setup_talks, teardown),
+	    cmocka_unit_test_setup_teardown(
+		conversations__more_than_the_limit__wait_for_it,
+		setup_talks, teardown),
+	    cmocka_unit_test_setup_teardown(
+		rest_api__over_its_limit__waits_until_it_resets,
+		setup_talks, teardown),
+	    cmocka_unit_test_setup_teardown(
+		rest_api__away__is_asked_one_at_a_time,
+		setup_talks, teardown),
+	    cmocka_unit_test_setup_teardown(
+		rest_api__back__what_was_put_off_goes_at_once,
+		setup_talks, teardown),
+	    cmocka_unit_test_setup_teardown(
+		conversation__under_way_at_a_crash__makes_its_step_again,
+		setup_talks, teardown),
+	    cmocka_unit_test_setup_teardown(
+		page_look__rest_api_away__pauses_no_pages,
+		setup_talks, teardown),
+	    cmocka_unit_test_setup_teardown(
+		page_look__rest_api_over_its_limit__waits_for_no_reset,
+		setup_talks, teardown),
+	    cmocka_unit_test_setup_teardown(
+		page_look__token_refused__is_over_soon_and_holds_no_page,
+		setup_talks, teardown),
+	    cmocka_unit_test_setup_teardown(
+		metrics__count_what_each_peer_was_told,
+		setup_talks, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
