@@ -14,6 +14,7 @@
 #include "config/base/when.h"
 #include "handlers/api_internal.h"
 #include "handlers/grammar.h"
+#include "handlers/pagerduty/hook.h"
 #include "handlers/proof.h"
 #include "handlers/sns.h"
 
@@ -400,6 +401,11 @@ static bool identify(const struct desk *desk, const struct api_request *request,
 
 /* ---- what is asked -------------------------------------------------------------------------------------- */
 
+static void pagerduty_hook(struct call *call)
+{
+	call->is_stored = hook_handle(call->desk, call->request, call->answer);
+}
+
 static const struct endpoint {
 	const char *method, *path; /* {} stands for one part; a last {} of three is the verb */
 	unsigned may;              /* a token needs one of these; 0: what proves its sender is in the body */
@@ -424,6 +430,7 @@ static const struct endpoint {
     {"POST", "/v1/test",               MAY_SEND,     false, API_BODY_MAX,        api_test},
     {"POST", "/v2/enqueue",            0,            false, API_EVENT_MAX,       api_events_enqueue},
     {"POST", "/v2/change/enqueue",     0,            false, API_EVENT_MAX,       api_events_change},
+    {"POST", "/webhooks/pagerduty",    0,            false, HOOK_BODY_MAX,       pagerduty_hook},
     {"POST", "/api/v2/alerts",         MAY_SEND,     true,  API_ALERTS_BODY_MAX, api_am_alerts_post},
     {"GET",  "/api/v2/alerts",         MAY_READ,     false, API_BODY_MAX,        api_am_alerts_get},
     {"GET",  "/api/v2/silences",       MAY_READ,     false, API_BODY_MAX,        api_am_silences_get},
@@ -556,6 +563,8 @@ static const struct endpoint *admit(struct desk *desk, const struct api_request 
 		answer->allow = allow;
 		return NULL;
 	}
+	if (endpoint->answer == pagerduty_hook && !hook_admits(desk, request, answer))
+		return NULL;
 	if (endpoint->may == 0)
 		return endpoint;
 	is_known = identify(desk, request, caller);

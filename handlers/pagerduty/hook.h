@@ -11,7 +11,8 @@
 #include "handlers/pagerduty/rest.h"
 
 #define HOOK_BODY_MAX (512 << 10) /* bytes; PagerDuty drops what has more than 256 KiB */
-#define HOOK_SIGNATURES_MAX 16    /* v1= values that one header may hold */
+#define HOOK_SIGNATURES_MAX 16    /* v1= values that one header may hold; with more it is malformed */
+#define HOOK_MARK "pagerduty.hook_at" /* storage_mark(): when the last one came, in seconds since 1970 */
 
 /*
  * Is BODY signed with one of SECRETS (NULL-terminated)? HEADER is X-PagerDuty-Signature: "v1=<hex>[,v1=<hex>…]"; other versions are skipped,
@@ -23,6 +24,8 @@ bool hook_read(const cJSON *event, struct change *change, struct buf *space);
 
 struct api_answer;
 struct api_request;
+/* Is the body of REQUEST worth reading? False: ANSWER has the refusal, for want of a secret of ours or a signature that could be right. */
+bool hook_admits(struct desk *desk, const struct api_request *request, struct api_answer *answer);
 /* The whole request; false: nothing of it is kept (503 or a refusal). */
 bool hook_handle(struct desk *desk, const struct api_request *request, struct api_answer *answer);
 
