@@ -318,6 +318,17 @@ static inline void show(struct world *w, const char *id)
 	free(incident);
 }
 
+/* Time passes, fifty times as fast, until CONDITION is so. */
+#define passing(w, condition)                                      \
+	do {                                                       \
+		for (int i_ = 0; i_ < 400 && !(condition); i_++) { \
+			world_clock_advance(w, 5);                 \
+			for (int j_ = 0; j_ < 10; j_++)            \
+				world_pause();                     \
+		}                                                  \
+		world_until(w, condition);                         \
+	} while (0)
+
 /* The next second of the clock has begun: what PagerDuty dates to the second is told apart. */
 static inline bool is_after(time_t second)
 {
