@@ -11,6 +11,8 @@
 
 #define USER_FRESH_S 86400   /* what PagerDuty said of a user holds so long */
 #define STRANGER_FRESH_S 600 /* that nobody there has an e-mail */
+#define USER_PAGES_MAX 10    /* of a search, each of REST_PAGE rows */
+#define USER_EMAIL_MAX 254   /* bytes of an address; longer ones are nobody's */
 
 /* How PagerDuty is to hear of WHO. */
 enum user_answer {
@@ -27,7 +29,11 @@ struct user_found {
 void user_found_fini(struct user_found *found);
 /* WHO: a Slack id, an e-mail, a login, a name of the people. May ask Slack for a profile (leaves a word). */
 bool user_find(struct desk *desk, const char *who, struct user_found *found, struct error *err);
-/* For render(): asks PagerDuty for who FOUND (USER_ASK) is; for heard(): remembers what it said, also that there is nobody. */
+/*
+ * For render(): asks PagerDuty for who FOUND (USER_ASK) is; for heard(): remembers what it said, also that there is nobody. A search that has
+ * more pages makes users_heard() go on (talk->goes_on): the same step is to come again, with the body as it is. Otherwise user_find() tells
+ * what came of it; it may be USER_ASK once more, by e-mail where the configuration's id is nobody's.
+ */
 bool users_ask(struct talk *talk, const struct user_found *found, struct error *err);
 bool users_heard(struct talk *talk, const struct user_found *found, const struct reply *reply, struct error *err);
 
