@@ -22,7 +22,7 @@ static int cmd_version(int argc, char **argv);
 
 static const struct command_line commands[] = {
     {"serve",    "[--config FILE]",               "runs the daemon in the foreground",                 cmd_serve},
-    {"check",    "[--config FILE]",               "says every mistake of the configuration",           cmd_check},
+    {"check",    "[--config FILE] [--online]",    "says every mistake of the configuration; tries its tokens", cmd_check},
     {"format",   "FORMAT SAMPLE",                 "shows what a source format makes of a payload",     cmd_format},
     {"audit",    "verify|export [--config FILE]", "proves that the audit log is whole; prints it",     cmd_audit},
     {"expect",   "MATCH... --because TEXT [--for 30m] [--max N] [--from TIME] [--until TIME] [--author WHO] [--key KEY] [--dry]",

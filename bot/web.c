@@ -176,6 +176,16 @@ static int64_t reset_s(CURL *easy)
 	return s > 0 ? s : 1;
 }
 
+const char *web_header(const struct web_answer *answer, const char *name)
+{
+	struct curl_header *header;
+
+	if (answer->handle == NULL ||
+	    curl_easy_header(answer->handle, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+		return NULL;
+	return header->value;
+}
+
 static void fill_answer(struct web_call *call, CURLcode code, struct web_answer *answer)
 {
 	curl_off_t retry_after = 0;
@@ -186,6 +196,7 @@ static void fill_answer(struct web_call *call, CURLcode code, struct web_answer 
 	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (code == CURLE_OK && status > 0) {
 		answer->status = (int)status;
+		answer->handle = call->easy;
 		if (curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK &&
 		    retry_after > 0)
 			answer->retry_after_s = retry_after;

@@ -40,7 +40,10 @@ struct web_answer {
 	const char *body;      /* NUL-terminated; borrowed for the call */
 	size_t body_len;
 	int64_t retry_after_s; /* Retry-After, else ratelimit-reset of a 429; -1: none given */
+	void *handle;          /* for web_header() */
 };
+/* The value of the answer's header NAME, in any case; NULL: none. Borrowed for the call. */
+const char *web_header(const struct web_answer *answer, const char *name);
 typedef void (*web_done)(void *ctx, const struct web_answer *answer);
 
 struct web *web_new(struct loop *loop, const struct config *config, struct error *err);
