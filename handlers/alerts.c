@@ -13,6 +13,8 @@
 #include "config/base/when.h"
 #include "handlers/announcements.h"
 #include "handlers/card.h"
+#include "handlers/pagerduty/deeds.h"
+#include "handlers/pagerduty/rest.h"
 #include "handlers/people.h"
 #include "handlers/slack_text.h"
 #include "handlers/words.h"
@@ -311,9 +313,12 @@ static bool suppress(struct desk *desk, struct alert *alert, const struct verdic
 static bool show(struct desk *desk, struct alert *alert, struct error *err)
 {
 	const bool is_paged_late = alert->status == ALERT_ACKED && alert->page_key != NULL && alert->page_status == NULL;
+	const struct actor acker = {.who = alert->changed_by != NULL ? alert->changed_by : headsup.who,
+	    .via = alert->changed_via != NULL ? alert->changed_via : headsup.via,
+	    .is_token = !slack_is_user(alert->changed_by)};
 
-	return page(desk, alert, err) && (!is_paged_late || page_follows(desk, alert, "acknowledge", err)) &&
-	       storage_put_alert(desk->storage, alert, err) && say_card(desk, alert, err);
+	return page(desk, alert, err) && storage_put_alert(desk->storage, alert, err) &&
+	       (!is_paged_late || deed_leave(desk, &acker, alert, "ack", NULL, NULL, err)) && say_card(desk, alert, err);
 }
 
 /* BEFORE: the one of its key that is over; NULL: it is the first. */
@@ -658,7 +663,7 @@ static bool act_ack(struct desk *desk, const struct actor *actor, struct alert *
 		replace_text(&alert->assignee, actor->who);
 	changed(desk, alert, actor);
 	return tell(desk, alert, actor, "acked", note, err) && audit(desk, alert, actor, "acked", note, err) &&
-	       page_follows(desk, alert, "acknowledge", err) && storage_put_alert(desk->storage, alert, err) &&
+	       storage_put_alert(desk->storage, alert, err) && deed_leave(desk, actor, alert, "ack", note, NULL, err) &&
 	       say_card(desk, alert, err) && say_change(desk, alert, actor, "Acked", note, false, err);
 }
 
@@ -674,28 +679,18 @@ static bool act_resolve(struct desk *desk, const struct actor *actor, struct ale
 	changed(desk, alert, actor);
 	desk->counts.resolved++;
 	if (!tell(desk, alert, actor, "resolved", note, err) || !audit(desk, alert, actor, "resolved", note, err) ||
-	    !page_follows(desk, alert, "resolve", err) || !storage_put_alert(desk->storage, alert, err))
+	    !storage_put_alert(desk->storage, alert, err) || !deed_leave(desk, actor, alert, "resolve", note, NULL, err))
 		return false;
 	/* What was expected has no card: resolving it disturbs nobody either. */
 	return was_expected ||
 	       (say_card(desk, alert, err) && say_change(desk, alert, actor, "Resolved", note, false, err));
 }
 
-static bool act_escalate(struct desk *desk, const struct actor *actor, struct alert *alert, const char *note, const char *to,
-    struct error *err)
+/* Nobody is called yet: it pages. */
+static bool escalate_unpaged(struct desk *desk, struct alert *alert, struct error *err)
 {
-	char ago[32], name[13];
+	char name[13];
 
-	if (is_over(alert))
-		return no_longer(desk, alert, err);
-	if (!text_is_empty(to))
-		return error_set(err, ERROR_REFUSED,
-		    "to a team or person needs PagerDuty's REST API (pagerduty.api_token); try: escalate A%" PRId64, alert->id);
-	if (alert->page_status != NULL) {
-		duration_write(alert->paged_at == TIME_NONE ? 0 : desk->now - alert->paged_at, ago, sizeof(ago));
-		return error_set(err, ERROR_CONFLICT,
-		    "A%" PRId64 " was paged already, %s ago; PagerDuty climbs its escalation policy by itself", alert->id, ago);
-	}
 	if (alert->page_key == NULL && desk->config->pagerduty.routing_key == NULL)
 		return error_set(err, ERROR_REFUSED,
 		    "A%" PRId64 " cannot page: its route has no page, and pagerduty.routing_key is not set", alert->id);
@@ -703,12 +698,40 @@ static bool act_escalate(struct desk *desk, const struct actor *actor, struct al
 		key_fingerprint(desk->config->pagerduty.routing_key, name);
 		replace_text(&alert->page_key, name);
 	}
+	return true;
+}
+
+static bool act_escalate(struct desk *desk, const struct actor *actor, struct alert *alert, const char *note, const char *to,
+    struct error *err)
+{
+	const bool was_paged = alert->page_status != NULL, has_target = !text_is_empty(to);
+	char ago[32], *told;
+	bool ok;
+
+	if (is_over(alert))
+		return no_longer(desk, alert, err);
+	if (has_target && !rest_is_on(desk))
+		return error_set(err, ERROR_REFUSED,
+		    "to a team or person needs PagerDuty's REST API (pagerduty.api_token); try: escalate A%" PRId64, alert->id);
+	if (has_target && strlen(to) > WHO_MAX)
+		return error_set(err, ERROR_TOO_LONG, "nobody's name has more than %d bytes", WHO_MAX);
+	if (was_paged && !rest_is_on(desk)) {
+		duration_write(alert->paged_at == TIME_NONE ? 0 : desk->now - alert->paged_at, ago, sizeof(ago));
+		return error_set(err, ERROR_CONFLICT,
+		    "A%" PRId64 " was paged already, %s ago; PagerDuty climbs its escalation policy by itself", alert->id, ago);
+	}
+	if (!was_paged && !escalate_unpaged(desk, alert, err))
+		return false;
 	/* PagerDuty shows what is escalated as triggered: so do we. */
 	alert->status = ALERT_OPEN;
 	alert->announcement = 0;
 	changed(desk, alert, actor);
-	return tell(desk, alert, actor, "escalated", note, err) && audit(desk, alert, actor, "escalated", note, err) &&
-	       show(desk, alert, err) && say_change(desk, alert, actor, "Escalated", note, true, err);
+	told = !has_target ? xstrdup(note) : note != NULL ? xasprintf("to %s: %s", to, note) : xasprintf("to %s", to);
+	ok = tell(desk, alert, actor, "escalated", told, err) && audit(desk, alert, actor, "escalated", told, err) &&
+	     show(desk, alert, err) && say_change(desk, alert, actor, "Escalated", told, true, err) &&
+	     ((!was_paged && !has_target) || deed_leave(desk, actor, alert, "escalate", note, to, err));
+	free(told);
+	return ok;
 }
 
 static bool act_note(struct desk *desk, const struct actor *actor, struct alert *alert, const char *note, const char *to, struct error *err)
@@ -717,19 +740,7 @@ static bool act_note(struct desk *desk, const struct actor *actor, struct alert 
 	if (text_is_empty(note))
 		return error_set(err, ERROR_USAGE, "a note needs words; try: note A%" PRId64 " looked at it, harmless", alert->id);
 	return tell(desk, alert, actor, "noted", note, err) && audit(desk, alert, actor, "noted", note, err) &&
-	       say_change(desk, alert, actor, "Note", note, false, err);
-}
-
-/* Its events can acknowledge and resolve; what they did they cannot take back. */
-static bool say_page_keeps(struct desk *desk, const struct alert *alert, struct error *err)
-{
-	char subject[24];
-
-	if (alert->page_status == NULL)
-		return true;
-	subject_of(alert, subject);
-	return say_in_thread(desk, subject, alert->channel,
-	    "PagerDuty still shows it as acknowledged: its events cannot take that back", false, err);
+	       say_change(desk, alert, actor, "Note", note, false, err) && deed_leave(desk, actor, alert, "note", note, NULL, err);
 }
 
 static bool act_unack(struct desk *desk, const struct actor *actor, struct alert *alert, const char *note, const char *to, struct error *err)
@@ -742,7 +753,8 @@ static bool act_unack(struct desk *desk, const struct actor *actor, struct alert
 	changed(desk, alert, actor);
 	return tell(desk, alert, actor, "unacked", note, err) && audit(desk, alert, actor, "unacked", note, err) &&
 	       storage_put_alert(desk->storage, alert, err) && say_card(desk, alert, err) &&
-	       say_change(desk, alert, actor, "Un-acked", note, false, err) && say_page_keeps(desk, alert, err);
+	       say_change(desk, alert, actor, "Un-acked", note, false, err) &&
+	       deed_leave(desk, actor, alert, "unack", note, NULL, err);
 }
 
 /* One of a key is unresolved at the most, and it is the newest: what came after ALERT is in its way. */
@@ -779,14 +791,15 @@ static bool act_reopen(struct desk *desk, const struct actor *actor, struct aler
 		alert->ends_at = TIME_NONE;
 	changed(desk, alert, actor);
 	alert_route(desk, alert);
-	/* What PagerDuty resolved stays so: it gets a new incident. */
+	/* What its events resolved stays so, and gets a new incident; the REST API opens the old one again. */
 	pages = alert->page_key != NULL;
-	if (pages)
+	if (pages && !(was_paged && rest_is_on(desk)))
 		replace_text(&alert->page_status, "waiting");
 	return tell(desk, alert, actor, "reopened", note, err) && audit(desk, alert, actor, "reopened", note, err) &&
-	       (!pages || say_page(desk, alert, was_paged ? "reopen" : "trigger", err)) &&
-	       storage_put_alert(desk->storage, alert, err) && say_card(desk, alert, err) &&
-	       say_change(desk, alert, actor, "Reopened", note, false, err);
+	       storage_put_alert(desk->storage, alert, err) &&
+	       (!pages || (was_paged ? deed_leave(desk, actor, alert, "reopen", note, NULL, err)
+				     : say_page(desk, alert, "trigger", err))) &&
+	       say_card(desk, alert, err) && say_change(desk, alert, actor, "Reopened", note, false, err);
 }
 
 /* Whom TO names: <@U0BOB>, @bob, a login, an e-mail; NULL: the actor. The caller frees; NULL with an error. */
@@ -857,7 +870,7 @@ static bool act_assign(struct desk *desk, const struct actor *actor, struct aler
 	alert->version++;
 	ok = tell(desk, alert, actor, "assigned", told, err) && audit(desk, alert, actor, "assigned", told, err) &&
 	     storage_put_alert(desk->storage, alert, err) && say_card(desk, alert, err) &&
-	     say_assigned(desk, alert, actor, note, err);
+	     say_assigned(desk, alert, actor, note, err) && deed_leave(desk, actor, alert, "assign", note, who, err);
 	free(told);
 	free(name);
 	free(who);
@@ -876,7 +889,7 @@ bool alert_close_claimed(struct desk *desk, const struct actor *actor, struct al
 	changed(desk, alert, actor);
 	desk->counts.claimed++;
 	ok = tell(desk, alert, actor, "claimed", note, err) && audit(desk, alert, actor, "claimed", note, err) &&
-	     page_follows(desk, alert, "resolve", err) && storage_put_alert(desk->storage, alert, err) &&
+	     storage_put_alert(desk->storage, alert, err) && deed_leave(desk, actor, alert, "resolve", note, NULL, err) &&
 	     say_card(desk, alert, err) && say_change(desk, alert, actor, "Claimed (late)", note, false, err) &&
 	     announcement_count(desk, announcement, alert, true, err);
 	if (ok)
