@@ -29,6 +29,7 @@ static const char own_config[] =
     "  - {slack: U0ALICE, email: alice@example.com, logins: [alice, aliced]}\n"
     "  - {slack: U0BOB, email: bob@example.com, logins: [bob]}\n"
     "  - {slack: U0ROOT, email: root@example.com, logins: [root, alice]}\n"
+    "pagerduty: {api_token: pd-token-0000000000, from: headsup@example.com}\n"
     "working_hours: {days: mon-fri, from: \"08:00\", to: \"19:00\", timezone: UTC}\n"
     "policy: {approvers: [U0ALICE, U0BOB, U0ALICE2, U0ROOT, U0GUEST, U0BOT, U0GONE, S0SEC]}\n";
 
@@ -511,6 +512,112 @@ static void extension__at_an_odd_hour__is_pending_from_the_old_end_on(void **sta
 	assert_status(w, id, "active");
 }
 
+/* PagerDuty said at AT that USER, whose e-mail it has, is on call. */
+static void is_on_call(struct desk_world *w, const char *user, const char *email, int64_t at)
+{
+	const struct oncall oncall = {.policy = "PSEC", .policy_name = "Security", .level = 1, .user = (char *)user, .ends_at = TIME_NONE};
+	const struct pagerduty_user known = {.id = (char *)user, .email = (char *)email, .fetched_at = at};
+	struct error err = {0};
+	char text[32];
+
+	snprintf(text, sizeof(text), "%lld", (long long)at);
+	desk_world_begin(w);
+	assert_true(storage_put_pagerduty_user(w->storage, &known, &err));
+	assert_true(storage_put_oncalls(w->storage, &oncall, 1, &err));
+	assert_true(storage_put_mark(w->storage, "pagerduty.oncalls", text, &err));
+	desk_world_end(w, true);
+}
+
+static int64_t announces_for(struct desk_world *w, const struct actor *actor, const char *author)
+{
+	char *match[] = {"host=web-1"};
+	struct announce_request request = {.match = match,
+	    .match_count = 1,
+	    .from = TIME_NONE,
+	    .until = TIME_NONE,
+	    .because = "deploy",
+	    .author = author};
+	struct announcement *made;
+	struct error err = {0};
+	bool again;
+	int64_t id;
+
+	desk_world_begin(w);
+	assert_true(announce(w->desk, actor, &request, &made, &again, &err));
+	desk_world_end(w, true);
+	assert_string_equal(made->author, author);
+	id = made->id;
+	announcement_free(made);
+	return id;
+}
+
+static void odd_hour__of_who_is_on_call__asks_for_no_approval(void **state)
+{
+	struct desk_world *w = *state;
+	int64_t id;
+
+	w->desk->now = NIGHT;
+	assert_status(w, announces(w, &alice, "host=web-1", HOUR), "pending"); /* nobody knows */
+	is_on_call(w, "PALICE", "alice@example.com", NIGHT);
+	id = announces(w, &alice, "host=web-2", HOUR);
+	assert_status(w, id, "active");
+	assert_int_equal(audited(w, "announced", "H2", "\"author_on_call\":true"), 1);
+	assert_int_equal(words(w, "thread", "H2", "<@U0ALICE> is on call"), 1);
+	assert_alert(w, fires(w, (struct firing){.host = "web-2", .severity = SEVERITY_HIGH}), ALERT_EXPECTED, NULL);
+	/* The critical needs somebody else all the same. */
+	assert_alert(w, fires(w, (struct firing){.host = "web-2", .severity = SEVERITY_CRITICAL}), ALERT_OPEN,
+	    "critical needs an approval");
+	assert_status(w, announces(w, &alice, "severity=critical", HOUR), "pending");
+	assert_int_equal(words(w, "thread", "H3", "is on call"), 0);
+	/* Nor is it for who is not on call, or for a token in the name of who is. */
+	assert_status(w, announces(w, &bob, "host=web-3", HOUR), "pending");
+	assert_int_equal(audited(w, "announced", "H4", "on_call"), 0);
+	assert_status(w, announces_for(w, &ops, "U0ALICE"), "pending");
+	/* What was heard long ago decides nothing. */
+	is_on_call(w, "PALICE", "alice@example.com", NIGHT - HOUR);
+	assert_status(w, announces(w, &alice, "host=web-4", HOUR), "pending");
+}
+
+static void working_hour__of_who_is_on_call__is_an_hour_like_any(void **state)
+{
+	struct desk_world *w = *state;
+
+	is_on_call(w, "PALICE", "alice@example.com", NOON);
+	assert_status(w, announces(w, &alice, "host=web-1", HOUR), "active");
+	assert_int_equal(audited(w, "announced", "H1", "on_call"), 0);
+	assert_int_equal(words(w, "thread", "H1", NULL), 0);
+}
+
+static void odd_hour__of_an_edit_or_extension__is_for_who_is_on_call(void **state)
+{
+	struct desk_world *w = *state;
+	struct error err = {0};
+	int64_t id;
+
+	w->desk->now = NIGHT;
+	desk_world_knows(w, "U0ALICE", "alice@example.com", NULL, false);
+	desk_world_knows(w, "U0BOB", "bob@example.com", NULL, false);
+	is_on_call(w, "PALICE", "alice@example.com", NIGHT);
+	id = announces(w, &alice, "host=web-1", HOUR);
+	assert_true(edits(w, &alice, id, "host=web-2", &err));
+	assert_status(w, id, "active");
+	assert_int_equal(audited(w, "edited", "H1", "author_on_call"), 1);
+	assert_true(extends(w, &alice, id, HOUR, &err));
+	assert_int_equal(audited(w, "extended", "H1", "by 1h, on call"), 1);
+	/* Another than its author vouches for nothing, but may approve it. */
+	assert_true(extends(w, &bob, id, HOUR, &err));
+	assert_int_equal(audited(w, "extended", "H1", "by 1h"), 2);
+	w->desk->now = NIGHT + 2 * HOUR - 1;
+	assert_status(w, id, "active");
+	w->desk->now = NIGHT + 2 * HOUR;
+	assert_status(w, id, "pending");
+	/* On call no more: the edit asks. */
+	w->desk->now = NIGHT + 1;
+	is_on_call(w, "PBOB", "bob@example.com", NIGHT + 1);
+	assert_true(edits(w, &alice, id, "host=web-3", &err));
+	assert_status(w, id, "pending");
+}
+
 static void denial__of_what_is_pending_and_of_the_critical_part(void **state)
 {
 	struct desk_world *w = *state;
@@ -922,6 +1029,9 @@ int main(void)
 	    TEST(approval__of_what_was_changed_since__is_refused),
 	    TEST(extension__past_what_was_approved__asks_anew),
 	    TEST(extension__at_an_odd_hour__is_pending_from_the_old_end_on),
+	    TEST(odd_hour__of_who_is_on_call__asks_for_no_approval),
+	    TEST(working_hour__of_who_is_on_call__is_an_hour_like_any),
+	    TEST(odd_hour__of_an_edit_or_extension__is_for_who_is_on_call),
 	    TEST(denial__of_what_is_pending_and_of_the_critical_part),
 	    TEST(edit__of_ones_own__covers_what_it_says_now),
 	    TEST(edit__against_the_guard_rails__is_refused_and_changes_nothing),

@@ -430,6 +430,7 @@ static void names__of_an_attacker__do_nothing(void **state)
 	struct desk_world *w = *state;
 	char *text;
 
+	knows_user(w, "PY", "mallory@example.org", "U0BOB");
 	hears(w, "{\"oncalls\":[" ROW("P1", "<!here> *x*\\n_y_", "1", "PX", "<@U0BOB> <https://evil.example|click>\\u202e", "null") ","
 		 ROW("P2", "", "1", "PY", "U0BOB", "null") "]}");
 
