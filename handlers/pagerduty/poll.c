@@ -10,7 +10,7 @@
 #include "config/base/memory.h"
 #include "config/base/text.h"
 #include "config/base/when.h"
-#include "handlers/grammar.h"
+#include "handlers/page.h"
 #include "handlers/pagerduty/deeds.h"
 #include "handlers/pagerduty/entry.h"
 #include "handlers/pagerduty/users.h"
@@ -28,7 +28,6 @@
 #define GONE_S 3600                /* so long they are not asked for again */
 #define AHEAD_S 60                 /* PagerDuty's clock may be ahead so far */
 #define PAGE_BACK_S 300            /* and an incident that much older than the page of which it came */
-#define KEY_MAX 255
 
 #define MARK_LOG "pagerduty.log"     /* the newest created_at that was read */
 #define MARK_ALL "pagerduty.all"     /* when everything was read */
@@ -527,19 +526,6 @@ static bool ask_log(struct talk *talk, struct error *err)
 	return ok;
 }
 
-/* The alert whose page has KEY; 0: none of ours. */
-static int64_t keyed_alert(const struct desk *desk, const char *key)
-{
-	const char *prefix = desk->config->pagerduty.dedup_prefix, *dash = key != NULL ? strrchr(key, '-') : NULL;
-	char wanted[KEY_MAX + 1];
-	int64_t id;
-
-	if (dash == NULL || !id_parse(dash + 1, 'A', &id))
-		return 0;
-	snprintf(wanted, sizeof(wanted), "%.200s-A%" PRId64, text_is_empty(prefix) ? "headsup" : prefix, id);
-	return strcmp(wanted, key) == 0 ? id : 0;
-}
-
 /* An alert's newest incident stays the newest: one of which an older entry tells takes its place only if that one is over. */
 static bool is_newer(struct desk *desk, int64_t alert, const char *incident, int64_t at)
 {
@@ -561,15 +547,15 @@ static bool is_newer(struct desk *desk, int64_t alert, const char *incident, int
 static bool link_entry(struct talk *talk, const cJSON *entry, bool *is_linked, struct error *err)
 {
 	struct desk *desk = talk->desk;
-	int64_t id = keyed_alert(desk, json_text(json_get(entry, "channel"), "incident_key")),
-		at = rest_time(json_text(entry, "created_at"));
+	const char *key = json_text(json_get(entry, "channel"), "incident_key");
+	int64_t id, at = rest_time(json_text(entry, "created_at"));
 	const char *incident = rest_ref(entry, "incident");
 	struct error why = {0};
 	struct alert *alert;
 	enum did did;
 	bool is_its;
 
-	if (id == 0 || incident == NULL || at == TIME_NONE || !entry_did(entry, &did) || did != DID_TRIGGER)
+	if (!page_key_alert(desk, key, &id) || incident == NULL || at == TIME_NONE || !entry_did(entry, &did) || did != DID_TRIGGER)
 		return true;
 	alert = storage_alert(desk->storage, id, &why);
 	if (alert == NULL && why.kind != ERROR_NOT_FOUND)
