@@ -273,6 +273,27 @@ static void put_page(struct buf *path, const cJSON *body)
 }
 _Static_assert(REST_PAGE == 100, "the limit that put_page() asks for");
 
+/*
+ * What an answer says about one incident could not be done. Only a database out of order stops the poll, which is then undone and tried again: a
+ * refusal would come back each time, and keep all other incidents from being heard of.
+ */
+static bool goes_on_after(bool ok, const char *incident, struct error *why, struct error *err)
+{
+	if (ok)
+		return true;
+	if (why->kind == ERROR_IO)
+		return error_set(err, ERROR_IO, "%s", why->text);
+	log_error("what PagerDuty says of incident %s is passed over why=%s", incident, why->text);
+	return true;
+}
+
+static bool read_incident(struct desk *desk, const char *id, const cJSON *incident, struct error *err)
+{
+	struct error why = {0};
+
+	return goes_on_after(incident_read(desk, incident, &why), id, &why, err);
+}
+
 /* ---- steps: everything ------------------------------------------------------------------------------------------ */
 
 /* What was to be read is not: the next poll reads it. */
@@ -421,7 +442,7 @@ static bool hear_all(struct talk *talk, const struct reply *reply, struct error 
 
 		if (!rest_is_id(id) || !is_ours(talk->desk, id))
 			continue;
-		if (!incident_read(talk->desk, incident, err))
+		if (!read_incident(talk->desk, id, incident, err))
 			return false;
 		add(listed, id, LISTED_MAX);
 	}
@@ -458,7 +479,7 @@ static bool hear_each(struct talk *talk, const struct reply *reply, struct error
 	if (!rest_is_id(id))
 		return true;
 	if (text_equal(json_text(incident, "id"), id)) {
-		if (!incident_read(talk->desk, incident, err))
+		if (!read_incident(talk->desk, id, incident, err))
 			return false;
 	} else {
 		/* It may be hidden, or gone: what became of it is not known, so nothing here becomes of it. */
@@ -567,7 +588,8 @@ static bool link_entry(struct talk *talk, const cJSON *entry, bool *is_linked, s
 		return true;
 	*is_linked = true;
 	log_info("A%" PRId64 " is PagerDuty's incident %s, as its log says", id, incident);
-	return incident_link(desk, id, json_get(entry, "incident"), err);
+	why = (struct error){0};
+	return goes_on_after(incident_link(desk, id, json_get(entry, "incident"), &why), incident, &why, err);
 }
 
 static bool has_entry(const cJSON *entries, const char *id)
@@ -712,6 +734,7 @@ static bool is_reopening(struct desk *desk, const struct change *change)
 static bool apply_one(struct desk *desk, const struct told *told, size_t count, struct buf *space, struct error *err)
 {
 	struct change change;
+	struct error why = {0};
 
 	if (!poll_read(told->entry, &change, space))
 		return true;
@@ -727,7 +750,7 @@ static bool apply_one(struct desk *desk, const struct told *told, size_t count, 
 	}
 	if (change.at != TIME_NONE && change.at > desk->now + AHEAD_S)
 		change.at = desk->now; /* what came after it would never be newer */
-	return incident_changed(desk, &change, err);
+	return goes_on_after(incident_changed(desk, &change, &why), change.incident, &why, err);
 }
 
 static bool apply(struct talk *talk, struct error *err)
