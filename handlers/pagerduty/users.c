@@ -139,8 +139,8 @@ static bool answer(const struct search *search, enum user_answer what, const cha
 
 static bool answer_ask(const struct search *search, const char *id, const char *email)
 {
-	/* Nobody can be asked: what is not known is not known. */
-	return answer(search, rest_is_on(search->desk) ? USER_ASK : USER_STRANGER, id, email);
+	/* Where nobody can be asked, what is not known is not known. */
+	return rest_is_on(search->desk) ? answer(search, USER_ASK, id, email) : answer(search, USER_STRANGER, NULL, NULL);
 }
 
 /* EMAIL is what the configuration says of them, for a user whose own PagerDuty did not tell; may be NULL. */
@@ -333,7 +333,7 @@ static bool remember_refusal(struct desk *desk, const struct user_found *found, 
 	char *why = rest_refusal(reply);
 	bool is_known, ok;
 
-	log_warn("PagerDuty does not say who its users are: %s", why);
+	log_warn("who PagerDuty's users are cannot be asked: %s", why);
 	free(why);
 	is_known = found->email != NULL ? storage_pagerduty_user_mailed(desk->storage, found->email, &user)
 					: storage_pagerduty_user(desk->storage, found->id, &user);
@@ -413,27 +413,11 @@ static char *slack_of(struct desk *desk, const char *email)
 	return slack;
 }
 
-/* One of the configuration's people: in Slack if that is known, else as the configuration calls them. */
-static char *here_of_person(struct desk *desk, const struct person_config *person)
-{
-	char *slack;
-
-	if (slack_is_user(person->slack))
-		return xstrdup(person->slack);
-	slack = slack_of(desk, person->email);
-	if (slack != NULL)
-		return slack;
-	if (person->email != NULL)
-		return xstrdup(person->email);
-	return person->login_count > 0 ? xstrdup(person->logins[0]) : NULL;
-}
-
 static char *here_of_email(struct desk *desk, const char *email)
 {
 	const struct person_config *person = email != NULL ? person_by_email(desk->config, email) : NULL;
-	char *here = person != NULL ? here_of_person(desk, person) : NULL;
 
-	return here != NULL ? here : slack_of(desk, email);
+	return person != NULL && person->slack != NULL ? xstrdup(person->slack) : slack_of(desk, email);
 }
 
 /* Names are what their owners made them. One that stands for somebody else here must not be taken for them. */
@@ -458,7 +442,7 @@ char *user_here(struct desk *desk, const char *id, const char *name)
 {
 	const struct person_config *person = rest_is_id(id) ? person_by_id(desk->config, id) : NULL;
 	struct pagerduty_user user = {0};
-	char *here = person != NULL ? here_of_person(desk, person) : NULL;
+	char *here = person != NULL && person->slack != NULL ? xstrdup(person->slack) : NULL;
 
 	if (here == NULL && rest_is_id(id) && storage_pagerduty_user(desk->storage, id, &user))
 		here = here_of_email(desk, user.email);
@@ -479,7 +463,7 @@ bool user_is_known(struct desk *desk, const char *id)
 	if (!rest_is_on(desk) || !rest_is_id(id))
 		return true;
 	person = person_by_id(desk->config, id);
-	if (person != NULL && (person->slack != NULL || person->email != NULL))
+	if (person != NULL && person->slack != NULL)
 		return true;
 	if (!storage_pagerduty_user(desk->storage, id, &user))
 		return false;
@@ -569,12 +553,11 @@ static bool round_write(struct desk *desk, const struct round *round, struct err
 
 static bool learn_person(struct desk *desk, const struct person_config *person, struct error *err)
 {
-	const char *who = person->slack != NULL ? person->slack : person->email;
 	struct user_found found = {.answer = USER_STRANGER};
 	const struct search search = {.desk = desk, .at = desk->now + ROUND_AHEAD_S, .found = &found};
 	bool ok;
 
-	ok = who == NULL || find(&search, who, err);
+	ok = find(&search, person->slack, err);
 	if (ok && found.answer == USER_ASK)
 		ok = leave(desk, &found, err);
 	user_found_fini(&found);
