@@ -244,16 +244,31 @@ static const cJSON *answer_list(const struct reply *reply, const char *name, boo
 	return NULL;
 }
 
-/* Reads on at the next page? An empty page is the last, whatever it says. */
-static bool next_page(cJSON *body, const struct reply *reply, const cJSON *list, bool *has_more)
+/*
+ * Rows of a page. Entries come with the events that made them, which may hold half a megabyte each: an answer that is too large to be read is no
+ * answer, and what was tried in vain is tried with fewer. So it stays for the rest of the poll.
+ */
+static int64_t page_rows(const struct talk *talk)
 {
-	const int64_t offset = number(body, "offset") + cJSON_GetArraySize(list), pages = number(body, "pages") + 1;
+	const int64_t kept = number(talk->body, "rows"),
+		      wanted = talk->word->attempts > 6 ? 5 : talk->word->attempts > 3 ? 25 : REST_PAGE;
+
+	return kept > 0 && kept < wanted ? kept : wanted;
+}
+
+/* Reads on at the next page? An empty page is the last, whatever it says. */
+static bool next_page(struct talk *talk, const struct reply *reply, const cJSON *list, bool *has_more)
+{
+	cJSON *body = talk->body;
+	const int64_t offset = number(body, "offset") + cJSON_GetArraySize(list), pages = number(body, "pages") + 1,
+		      rows = page_rows(talk);
 
 	*has_more = json_true(reply->body, "more") && cJSON_GetArraySize(list) > 0;
-	if (!*has_more || pages >= POLL_PAGES_MAX || offset + REST_PAGE > OFFSET_MAX)
+	if (!*has_more || pages * rows >= POLL_PAGES_MAX * REST_PAGE || offset + REST_PAGE > OFFSET_MAX)
 		return false;
 	set_number(body, "offset", offset);
 	set_number(body, "pages", pages);
+	set_number(body, "rows", rows);
 	return true;
 }
 
@@ -263,15 +278,15 @@ static void first_page(cJSON *body)
 	cJSON_DeleteItemFromObjectCaseSensitive(body, "pages");
 }
 
-static void put_page(struct buf *path, const cJSON *body)
+static void put_page(struct buf *path, const struct talk *talk)
 {
-	char offset[24];
+	char text[24];
 
-	snprintf(offset, sizeof(offset), "%" PRId64, number(body, "offset"));
-	rest_put_query(path, "limit", "100");
-	rest_put_query(path, "offset", offset);
+	snprintf(text, sizeof(text), "%" PRId64, page_rows(talk));
+	rest_put_query(path, "limit", text);
+	snprintf(text, sizeof(text), "%" PRId64, number(talk->body, "offset"));
+	rest_put_query(path, "offset", text);
 }
-_Static_assert(REST_PAGE == 100, "the limit that put_page() asks for");
 
 /*
  * What an answer says about one incident could not be done. Only a database out of order stops the poll, which is then undone and tried again: a
@@ -313,7 +328,7 @@ static bool ask_all(struct talk *talk, struct error *err)
 	rest_put_query(&path, "statuses[]", "acknowledged");
 	rest_put_query(&path, "date_range", "all"); /* without it a month */
 	rest_put_query(&path, "sort_by", "created_at:desc");
-	put_page(&path, talk->body);
+	put_page(&path, talk);
 	ok = rest_get(talk, &path, err);
 	buf_fini(&path);
 	return ok;
@@ -446,7 +461,7 @@ static bool hear_all(struct talk *talk, const struct reply *reply, struct error 
 			return false;
 		add(listed, id, LISTED_MAX);
 	}
-	if (next_page(talk->body, reply, list, &has_more))
+	if (next_page(talk, reply, list, &has_more))
 		return rest_go_on(talk);
 	if (has_more)
 		set_true(talk->body, "cut");
@@ -541,7 +556,7 @@ static bool ask_log(struct talk *talk, struct error *err)
 	rest_put_query(&path, "since", text);
 	rest_put_query(&path, "include[]", "incidents");
 	rest_put_query(&path, "include[]", "channels"); /* notes are in there, and the keys of events */
-	put_page(&path, talk->body);
+	put_page(&path, talk);
 	ok = rest_get(talk, &path, err);
 	buf_fini(&path);
 	return ok;
@@ -608,7 +623,7 @@ static void keep_newest(struct talk *talk, const cJSON *entry)
 {
 	int64_t at = rest_time(json_text(entry, "created_at"));
 
-	if (at != TIME_NONE && at > number(talk->body, "newest"))
+	if (at != TIME_NONE && at <= talk->desk->now + AHEAD_S && at > number(talk->body, "newest"))
 		set_number(talk->body, "newest", at);
 }
 
@@ -668,7 +683,7 @@ static bool hear_log(struct talk *talk, const struct reply *reply, struct error 
 	}
 	if (is_linked && number(talk->body, "pages") > 0 && !json_true(talk->body, "again"))
 		return read_again(talk);
-	goes_on = next_page(talk->body, reply, list, &has_more);
+	goes_on = next_page(talk, reply, list, &has_more);
 	if (goes_on && fits)
 		return rest_go_on(talk);
 	if (has_more || !fits) {

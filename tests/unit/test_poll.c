@@ -1032,6 +1032,33 @@ static void log__with_more_than_can_be_kept__is_made_up_for_by_reading_everythin
 	free(text);
 }
 
+static void log__in_vain_several_times__is_asked_for_in_smaller_pages(void **state)
+{
+	static const struct {
+		int64_t attempts;
+		const char *rows;
+	} cases[] = {{1, "&limit=100&"}, {3, "&limit=100&"}, {4, "&limit=25&"}, {6, "&limit=25&"}, {7, "&limit=5&"}, {1000, "&limit=5&"}};
+	struct desk_world *w = *state;
+	struct error err = {0};
+	struct word *word;
+
+	incident(w, "Q1");
+	every_day(w);
+	tick(w);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		word = storage_word(w->storage, polls(w).id);
+		word->attempts = cases[i].attempts;
+		desk_world_begin(w);
+		assert_true(storage_put_word(w->storage, word, &err));
+		desk_world_end(w, true);
+		word_free(word);
+		assert_asks_with(w, "/log_entries?", cases[i].rows);
+	}
+	answers(w, 200, PAGE(ENTRY("R1", "dance", "2026-03-02T11:59:58Z", OF("Q1")), "true"));
+
+	assert_asks_with(w, "/log_entries?", "&limit=5&offset=1"); /* the next is no smaller */
+}
+
 static void log__refused__leaves_the_incidents_to_be_read(void **state)
 {
 	struct desk_world *w = *state;
@@ -1051,7 +1078,7 @@ static void log__refused__leaves_the_incidents_to_be_read(void **state)
 	assert_int_equal(marked(w, "pagerduty.all"), NOON);
 }
 
-static void log__with_the_future_in_it__is_read_on_from_now(void **state)
+static void log__with_the_far_future_in_it__is_not_read_on_from_there(void **state)
 {
 	struct desk_world *w = *state;
 
@@ -1060,8 +1087,13 @@ static void log__with_the_future_in_it__is_read_on_from_now(void **state)
 	tick(w);
 	answers(w, 200,
 	    PAGE(ENTRY("R1", "annotate", "2126-03-02T11:59:58Z", BOB ",\"channel\":{\"summary\":\"x\"}," OF("Q1")), "false"));
+	assert_int_equal(marked(w, "pagerduty.log"), NOON - 20);
+	w->desk->now += 15;
+	tick(w);
+	answers(w, 200, /* a clock that is a little ahead */
+	    PAGE(ENTRY("R1", "annotate", "2026-03-02T12:00:40Z", BOB ",\"channel\":{\"summary\":\"x\"}," OF("Q1")), "false"));
 
-	assert_int_equal(marked(w, "pagerduty.log"), NOON);
+	assert_int_equal(marked(w, "pagerduty.log"), NOON + 15);
 }
 
 static void log__with_anything_in_it__comes_to_an_end(void **state)
@@ -1403,8 +1435,9 @@ int main(void)
 	    TEST(log__of_somebody_unknown__asks_first_who_that_is, setup),
 	    TEST(log__longer_than_is_read_at_once__is_made_up_for_by_reading_everything, setup),
 	    TEST(log__with_more_than_can_be_kept__is_made_up_for_by_reading_everything, setup),
+	    TEST(log__in_vain_several_times__is_asked_for_in_smaller_pages, setup),
 	    TEST(log__refused__leaves_the_incidents_to_be_read, setup),
-	    TEST(log__with_the_future_in_it__is_read_on_from_now, setup),
+	    TEST(log__with_the_far_future_in_it__is_not_read_on_from_there, setup),
 	    TEST(log__with_anything_in_it__comes_to_an_end, setup),
 	    TEST(start__with_incidents__reads_them_all, setup),
 	    TEST(everything__read_a_while_ago__is_read_again_when_it_is_time, setup),
