@@ -18,6 +18,7 @@
 #define NAME_BYTES (NAME_UNITS * 3 + 16)
 #define LEARNING_S 3600          /* a word that asks who somebody is; later it is left anew where it matters */
 #define PROFILE_WANTED_S 60      /* Slack is asked for one profile so often */
+#define LOOKUP_EVERY_S 86400     /* Slack is asked who has an address */
 #define ROUND_S 86400            /* the configuration's people are learnt */
 #define ROUND_AHEAD_S 7200       /* before what is known of them is old */
 #define ROUND_STEP_S 10          /* so long apart, */
@@ -251,6 +252,97 @@ bool user_find(struct desk *desk, const char *who, struct user_found *found, str
 	return false;
 }
 
+/* ---- who has an address in Slack ------------------------------------------------------------------------------ */
+
+/* The account in Slack that has EMAIL; NULL: none is known. */
+static char *slack_of(struct desk *desk, const char *email)
+{
+	struct profile profile;
+	char *slack = NULL;
+
+	if (!is_address(email) || !storage_profile_mailed(desk->storage, email, &profile))
+		return NULL;
+	if (slack_is_user(profile.slack))
+		slack = xstrdup(profile.slack);
+	profile_fini(&profile);
+	return slack;
+}
+
+static char *here_of_email(struct desk *desk, const char *email)
+{
+	const struct person_config *person = email != NULL ? person_by_email(desk->config, email) : NULL;
+
+	return person != NULL && person->slack != NULL ? xstrdup(person->slack) : slack_of(desk, email);
+}
+
+/* PagerDuty tells of somebody of whom Slack has not: it is asked, and until then they are here by their name. */
+static bool leave_lookup(struct desk *desk, const char *email, struct error *err)
+{
+	char *known = here_of_email(desk, email), *lower, *key;
+	struct word word = {.lane = "slack-users",
+	    .kind = WORD_USER,
+	    .subject = "",
+	    .priority = REST_FIRST_ASK,
+	    .not_before = TIME_NONE,
+	    .deadline = desk->now + LEARNING_S,
+	    .created_at = desk->now};
+	bool again = known != NULL, ok = true;
+	cJSON *body;
+
+	free(known);
+	if (again || !is_address(email) || !desk->config->slack.is_enabled)
+		return true;
+	lower = text_lower(email);
+	key = xasprintf("slack for pagerduty:%s", lower);
+	ok = storage_see(desk->storage, key, desk->now, LOOKUP_EVERY_S, &again, err);
+	if (ok && !again) {
+		body = cJSON_CreateObject();
+		json_put(body, "slack", lower);
+		word.body = json_write(body);
+		cJSON_Delete(body);
+		ok = storage_add_word(desk->storage, &word, err);
+		free(word.body);
+	}
+	free(key);
+	free(lower);
+	return ok;
+}
+
+static bool render_lookup(struct talk *talk, const char *email)
+{
+	char *known = here_of_email(talk->desk, email);
+	bool is_needless = known != NULL;
+
+	free(known);
+	if (is_needless)
+		return rest_nothing(talk);
+	talk->spoken->peer = PEER_SLACK;
+	talk->spoken->method = xstrdup("users.lookupByEmail");
+	talk->spoken->is_form = true;
+	talk->spoken->body = cJSON_CreateObject();
+	json_put(talk->spoken->body, "email", email);
+	return true;
+}
+
+/* docs.slack.dev/reference/methods/users.lookupByEmail */
+static bool heard_lookup(struct talk *talk, const char *email, const struct reply *reply, struct error *err)
+{
+	const cJSON *user = json_get(reply->body, "user"), *details = json_get(user, "profile");
+	const char *id = json_text(user, "id"), *zone = json_text(user, "tz");
+	const char *const names[] = {json_text(details, "display_name"), json_text(user, "real_name"), json_text(user, "name"), id};
+	struct profile profile = {.slack = (char *)id, .email = (char *)email, .fetched_at = talk->desk->now};
+
+	if (!reply->ok || !slack_is_user(id))
+		return true;
+	for (size_t i = 0; text_is_empty(profile.name) && i < sizeof(names) / sizeof(*names); i++)
+		profile.name = (char *)names[i];
+	profile.timezone = (char *)(zone != NULL && zone_known(zone) ? zone : NULL);
+	profile.is_guest = json_true(user, "is_restricted") || json_true(user, "is_ultra_restricted");
+	profile.is_bot = json_true(user, "is_bot");
+	profile.is_deleted = json_true(user, "deleted");
+	return storage_put_profile(talk->desk->storage, &profile, err);
+}
+
 /* ---- asking PagerDuty ------------------------------------------------------------------------------------------ */
 
 /* How many rows of the search for FOUND were looked at, and in how many pages: kept in the body under the address, for it may be another's turn. */
@@ -311,7 +403,7 @@ static bool remember(struct desk *desk, const cJSON *user, struct error *err)
 	    .name = name,
 	    .fetched_at = desk->now,
 	};
-	bool ok = storage_put_pagerduty_user(desk->storage, &known, err);
+	bool ok = storage_put_pagerduty_user(desk->storage, &known, err) && (known.email == NULL || leave_lookup(desk, known.email, err));
 
 	free(name);
 	return ok;
@@ -398,27 +490,6 @@ bool users_heard(struct talk *talk, const struct user_found *found, const struct
 }
 
 /* ---- from there to here ---------------------------------------------------------------------------------------- */
-
-/* The account in Slack that has EMAIL; NULL: none is known. */
-static char *slack_of(struct desk *desk, const char *email)
-{
-	struct profile profile;
-	char *slack = NULL;
-
-	if (!is_address(email) || !storage_profile_mailed(desk->storage, email, &profile))
-		return NULL;
-	if (slack_is_user(profile.slack))
-		slack = xstrdup(profile.slack);
-	profile_fini(&profile);
-	return slack;
-}
-
-static char *here_of_email(struct desk *desk, const char *email)
-{
-	const struct person_config *person = email != NULL ? person_by_email(desk->config, email) : NULL;
-
-	return person != NULL && person->slack != NULL ? xstrdup(person->slack) : slack_of(desk, email);
-}
 
 /* Names are what their owners made them. One that stands for somebody else here must not be taken for them. */
 static bool is_misleading(struct desk *desk, const char *name)
@@ -508,10 +579,20 @@ static struct user_found asked_by(const struct talk *talk)
 	return found;
 }
 
+/* The address whose account in Slack is asked for; NULL: it is PagerDuty that is asked. */
+static const char *lookup_of(const struct talk *talk)
+{
+	const char *email = json_text(talk->body, "slack");
+
+	return is_address(email) ? email : NULL;
+}
+
 static bool render(struct talk *talk, struct error *err)
 {
 	const struct user_found found = asked_by(talk);
 
+	if (lookup_of(talk) != NULL)
+		return render_lookup(talk, lookup_of(talk));
 	return users_ask(talk, &found, err);
 }
 
@@ -519,6 +600,8 @@ static bool heard(struct talk *talk, const struct reply *reply, struct error *er
 {
 	const struct user_found found = asked_by(talk);
 
+	if (lookup_of(talk) != NULL)
+		return heard_lookup(talk, lookup_of(talk), reply, err);
 	return users_heard(talk, &found, reply, err);
 }
 

@@ -2,7 +2,8 @@
  * users - who people are on both sides: a Slack user, an e-mail, a user of PagerDuty.
  *
  * From here to there by e-mail: the configuration's people first, else the profile in Slack; a `pagerduty:` of people (a user's id) goes
- * before any e-mail. From there to here the same way back. What PagerDuty said is remembered; strangers too, for a while.
+ * before any e-mail. From there to here the same way back. What PagerDuty said is remembered; strangers too, for a while. Of whom PagerDuty
+ * tells and Slack has not, Slack is asked by their e-mail, so that they are mentioned from then on.
  */
 #ifndef HANDLERS_PAGERDUTY_USERS_H
 #define HANDLERS_PAGERDUTY_USERS_H

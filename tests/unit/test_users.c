@@ -658,6 +658,115 @@ static void learning__an_id_that_is_nobodys__ends(void **state)
 	assert_int_equal(count_words(w, WORD_USER), 0);
 }
 
+/* ---- who has an address in Slack --------------------------------------------------------------------------------- */
+
+/* Slack's answer to the first word of WORD_USER, which asks for EMAIL. */
+static void slack_answers(struct desk_world *w, const char *email, bool is_ok, const char *text)
+{
+	cJSON *answer = json_parse(text, strlen(text), NULL);
+	const struct reply reply = {.ok = is_ok, .status = 200, .body = answer};
+	struct word_next next;
+	struct spoken spoken;
+	struct error err = {0};
+	struct buf bodies;
+	struct word *word;
+	int64_t id;
+
+	words(w, WORD_USER, &bodies, &id);
+	buf_fini(&bodies);
+	word = storage_word(w->storage, id);
+	assert_non_null(word);
+	assert_string_equal(word->lane, "slack-users");
+	assert_true(word->deadline > w->desk->now); /* what cannot be answered stays in nobody's way */
+	assert_true(word_render(w->desk, word, &spoken, &err));
+	assert_int_equal(spoken.peer, PEER_SLACK);
+	assert_string_equal(spoken.method, "users.lookupByEmail");
+	assert_true(spoken.is_form);
+	assert_string_equal(json_text(spoken.body, "email"), email);
+	spoken_fini(&spoken);
+	if (is_ok) {
+		assert_true(word_delivered(w->desk, word, &reply, &next, &err));
+		assert_null(next.body);
+		word_next_fini(&next);
+	} else {
+		assert_true(word_failed(w->desk, word, &reply, true, &err));
+	}
+	assert_true(storage_remove_word(w->storage, id, &err));
+	word_free(word);
+	cJSON_Delete(answer);
+}
+
+static void assert_here(struct desk_world *w, const char *id, const char *name, const char *expected)
+{
+	char *here = user_here(w->desk, id, name);
+
+	assert_string_equal(here, expected);
+	free(here);
+}
+
+static void user_of_pagerduty__whom_slack_has_not_told__is_looked_up_there(void **state)
+{
+	struct desk_world *w = *state;
+	struct error err = {0};
+	struct profile profile;
+
+	assert_true(user_learn(w->desk, "PHAL", &err));
+	assert_false(say_and_hear(w, "/users/PHAL", 200, "{\"user\":" USER("PHAL", "Hal@example.com", "Hal") "}"));
+	assert_here(w, "PHAL", "Hal", "Hal");
+	assert_words(w, WORD_USER, "{\"slack\":\"hal@example.com\"}");
+	slack_answers(w, "hal@example.com", true,
+	    "{\"ok\":true,\"user\":{\"id\":\"U0HAL\",\"name\":\"hal\",\"tz\":\"Europe/Berlin\",\"is_restricted\":true,"
+	    "\"profile\":{\"display_name\":\"\",\"email\":\"hal@example.com\"}}}");
+
+	assert_here(w, "PHAL", "Hal", "U0HAL");
+	assert_true(storage_profile(w->storage, "U0HAL", &profile));
+	assert_string_equal(profile.name, "hal");
+	assert_string_equal(profile.email, "hal@example.com");
+	assert_string_equal(profile.timezone, "Europe/Berlin");
+	assert_true(profile.is_guest);
+	profile_fini(&profile);
+}
+
+static void user_of_pagerduty__who_is_not_in_slack__is_looked_up_once_a_day(void **state)
+{
+	static const char *const answers[] = {"{\"ok\":false,\"error\":\"users_not_found\"}", "{\"ok\":true}",
+	    "{\"ok\":true,\"user\":{\"id\":\"<!channel>\"}}", "{\"ok\":true,\"user\":[]}"};
+	struct desk_world *w = *state;
+
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		assert_false(ask_and_hear(w, "ivy@example.com", 200, PAGE(USER("PIVY", "ivy@example.com", "Ivy"), "false")));
+		slack_answers(w, "ivy@example.com", i > 0, answers[i]);
+		assert_here(w, "PIVY", "Ivy", "Ivy");
+		knows(w, "PIVY", "other@example.com", "Ivy");
+		assert_false(ask_and_hear(w, "ivy@example.com", 200, PAGE(USER("PIVY", "ivy@example.com", "Ivy"), "false")));
+		assert_int_equal(count_words(w, WORD_USER), 0);
+		w->desk->now += 86400;
+	}
+}
+
+static void user_of_pagerduty__who_became_known_meanwhile__is_not_looked_up(void **state)
+{
+	struct desk_world *w = *state;
+	struct spoken spoken;
+	struct error err = {0};
+	struct buf bodies;
+	struct word *word;
+	int64_t id;
+
+	assert_false(ask_and_hear(w, "U0ALICE", 200, PAGE(USER("PALICE", "alice@example.com", "Alice"), "false")));
+	assert_int_equal(count_words(w, WORD_USER), 0); /* the configuration knows her */
+	assert_false(ask_and_hear(w, "ivy@example.com", 200, PAGE(USER("PIVY", "ivy@example.com", "Ivy"), "false")));
+	slack_knows(w, "U0IVY", "ivy@example.com", false);
+	words(w, WORD_USER, &bodies, &id);
+	buf_fini(&bodies);
+	word = storage_word(w->storage, id);
+
+	assert_true(word_render(w->desk, word, &spoken, &err));
+	assert_true(spoken.is_nothing);
+	spoken_fini(&spoken);
+	word_free(word);
+}
+
 static void learning__the_configurations_people__takes_a_few_at_a_time_and_a_day(void **state)
 {
 	struct desk_world *w = *state;
@@ -747,6 +856,9 @@ int main(void)
 	    test(user__is_known__when_nothing_is_to_be_asked_first),
 	    test(learning__an_id__is_left_once_and_told),
 	    test(learning__an_id_that_is_nobodys__ends),
+	    test(user_of_pagerduty__whom_slack_has_not_told__is_looked_up_there),
+	    test(user_of_pagerduty__who_is_not_in_slack__is_looked_up_once_a_day),
+	    test(user_of_pagerduty__who_became_known_meanwhile__is_not_looked_up),
 	    test(learning__the_configurations_people__takes_a_few_at_a_time_and_a_day),
 	    test(learning__after_a_start__asks_only_for_what_is_old),
 	    test(learning__from_a_mark_that_makes_no_sense__begins_anew),
