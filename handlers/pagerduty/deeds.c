@@ -404,6 +404,7 @@ static bool who_heard(struct deed *deed, const struct reply *reply, struct error
 	const char *who, *role = asked_of(deed, &who);
 	struct user_found found;
 	bool ok = true;
+	int64_t asks;
 
 	if (role == NULL)
 		return meet(deed, err);
@@ -417,8 +418,11 @@ static bool who_heard(struct deed *deed, const struct reply *reply, struct error
 		return ok;
 	if (!user_find(deed->desk, who, &found, err))
 		return false;
-	/* What cannot be asked is not known. */
-	settle_person(deed, role, found.answer == USER_KNOWN ? &found : NULL);
+	asks = number_of(deed, "asks", 0);
+	deed_set_int(deed, "asks", asks + 1);
+	/* By their id, then by their address; what cannot be asked is not known. */
+	if (found.answer != USER_ASK || asks >= DEED_ASKS_MAX)
+		settle_person(deed, role, found.answer == USER_KNOWN ? &found : NULL);
 	user_found_fini(&found);
 	return meet(deed, err);
 }
@@ -480,7 +484,7 @@ static bool give_up(struct deed *deed, struct error *err)
 	}
 	if (!is_known(deed, true, &incident))
 		return deed_by_events(deed, "no incident of it can be found there", err);
-	deed_set_true(deed, "is_old");
+	deed_set_true(deed, "is_settled");
 	ok = found(deed, incident.id, err);
 	incident_fini(&incident);
 	return ok;
@@ -656,7 +660,7 @@ static bool get_incident(struct deed *deed, struct error *err)
 /* It may be another one since the deed was left: the page left anew, or the incident was merged. */
 static bool read_render(struct deed *deed, struct error *err)
 {
-	const bool is_settled = json_true(deed->body, "link") || json_true(deed->body, "is_old");
+	const bool is_settled = json_true(deed->body, "link") || json_true(deed->body, "is_settled");
 	struct incident incident;
 
 	if (!is_settled && (page_is_leaving(deed) || !is_known(deed, false, &incident)))
@@ -688,6 +692,7 @@ static bool merged(struct deed *deed, const cJSON *object, const char *into, str
 	if (strcmp(deed->verb->name, "reopen") == 0)
 		return deed_by_events(deed, "its incident was merged into another", err);
 	deed_set(deed, "incident", into);
+	deed_set_true(deed, "is_settled");
 	return deed_decide_anew(deed, err);
 }
 

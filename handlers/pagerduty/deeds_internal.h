@@ -19,6 +19,7 @@
 #define DEED_LINK_SLACK_S 5      /* an incident may be linked before the answer to its page was read */
 #define DEED_USER_WAIT_S 2       /* between looks at whether Slack has told an e-mail … */
 #define DEED_USER_WAIT_MAX_S 10  /* … and how long in all */
+#define DEED_ASKS_MAX 6          /* how often one deed asks PagerDuty who people are */
 #define DEED_PAGE_WAIT_MAX_S 60  /* between looks at a page that does not leave */
 #define DEED_TOLD_KEEP_S 86400   /* what people are told once is not told again for so long */
 #define DEED_LINE_MAX 8192       /* bytes of a line in a thread */
