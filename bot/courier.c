@@ -50,8 +50,8 @@ static const struct {
 };
 #define TIER_DEFAULT 50
 /*
- * Calls a minute to PagerDuty's REST API. An account key has 960, which whoever else uses the account's
- * keys may need too; PUT /incidents has 500: developer.pagerduty.com/docs/rest-api-rate-limits
+ * Calls a minute to PagerDuty's REST API. An account key has 960, which others who use the account
+ * may need too; PUT /incidents has 500: developer.pagerduty.com/docs/rest-api-rate-limits
  */
 #define REST_PER_MINUTE 480
 

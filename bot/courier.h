@@ -11,7 +11,7 @@
 
 #define COURIER_IN_FLIGHT_MAX 64      /* calls at once, over all lanes */
 #define COURIER_LANE_IN_FLIGHT_MAX 16 /* of one lane */
-#define COURIER_REST_IN_FLIGHT_MAX 4  /* of PAGERDUTY_LANE, kept free for it: no hung Slack takes them */
+#define COURIER_REST_IN_FLIGHT_MAX 4  /* of PAGERDUTY_LANE, which Slack's never take */
 
 struct courier; /* opaque */
 /* Recovers what a crash left (marked unsure) and registers itself with LOOP. */

@@ -18,8 +18,8 @@
 #define LIMITED_S 5        /* when no Retry-After came with a 429 */
 #define RETRY_AFTER_MAX_S 3600
 #define TOKEN_PAUSE_MS 30000
-#define PAGE_LOOK_MS 5000 /* so long a page waits for the REST API to tell whether it was sent */
-#define PAGE_LOOK_AGAIN_S 1 /* the look failed: the next, or the page without */
+#define PAGE_LOOK_MS 5000    /* so long a page waits for the REST API to tell whether it was sent */
+#define PAGE_LOOK_AGAIN_S 1  /* the look failed: the next, or the page without */
 #define DEADLINE_MIN_MS 2000 /* what has a deadline is given at least this long to be answered */
 #define LOOK_TRIES_MAX 5     /* looks that failed, until it is said again without */
 #define AWAY_MS 5000         /* nothing said for this long, COURIER_AWAY_FAILURES in a row: it was away */

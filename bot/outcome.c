@@ -134,8 +134,8 @@ static void judge_silence(struct outcome *outcome, int status, const char *what)
 }
 
 /*
- * developer.pagerduty.com/docs/errors: a conversation makes of a refusal what it can. Nothing of the
- * answer's text is in the problem: that goes into the log.
+ * developer.pagerduty.com/docs/errors: a conversation makes of a refusal what it can. Nothing of
+ * the answer's text is in the problem: that goes into the log.
  */
 static void judge_rest(
     struct outcome *outcome, const struct spoken *spoken, const struct web_answer *answer)

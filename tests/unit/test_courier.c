@@ -964,7 +964,8 @@ static void conversation__that_cannot_be_sent__hears_a_refusal(void **state)
 	struct world *world = *state;
 
 	talk(world, "A1",
-	    "{\"verb\":\"PUT\",\"path\":\"/incidents/Q1\",\"from\":\"a@example.com\\r\\nX-Evil: 1\"}");
+	    "{\"verb\":\"PUT\",\"path\":\"/incidents/Q1\","
+	    "\"from\":\"a@example.com\\r\\nX-Evil: 1\"}");
 	wait_silence(world);
 
 	assert_int_equal(world->peer.call_count, 0);
