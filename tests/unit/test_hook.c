@@ -628,8 +628,7 @@ static void body__that_is_signed_and_odd__is_taken_and_changes_nothing(void **st
 	    "{\"messages\":[{\"event\":\"incident.resolve\",\"incident\":{\"id\":\"Q1\"}}]}",
 	    "{\"event\":{\"id\":\"e1\",\"event_type\":\"service.updated\",\"data\":{\"type\":\"service\",\"id\":\"Q1\"}}}",
 	    "{\"event\":{\"id\":\"e2\",\"event_type\":\"incident.painted\",\"data\":{\"type\":\"incident\",\"id\":\"Q1\"}}}",
-	    "{\"event\":{\"id\":\"e3\",\"event_type\":\"incident.role.assigned\",\"data\":{\"type\":\"incident_role_assignment\","
-	    "\"incident_role_assignments\":[]}}}",
+	    "{\"event\":{\"id\":\"e3\",\"event_type\":\"incident.role.assigned\",\"data\":{\"type\":\"x\",\"incident_role_assignments\":[]}}}",
 	};
 	struct desk_world *w = *state;
 	int64_t id = pages(w, "one");
