@@ -203,10 +203,13 @@ static bool ask_alerts(struct talk *talk, const struct story *story, struct erro
 	return ok;
 }
 
-static void put_number(cJSON *body, const char *name, int64_t number)
+/* There is more of the same to ask, though one answer may have been enough to know whose it is. */
+static void put_midway(cJSON *body, const char *name, int64_t number)
 {
 	cJSON_DeleteItemFromObjectCaseSensitive(body, name);
 	json_put_int(body, name, number);
+	cJSON_DeleteItemFromObjectCaseSensitive(body, "midway");
+	cJSON_AddTrueToObject(body, "midway");
 }
 
 static bool heard_alerts(struct talk *talk, const struct story *story, const struct reply *reply, struct error *err)
@@ -228,11 +231,11 @@ static bool heard_alerts(struct talk *talk, const struct story *story, const str
 	json_int(talk->body, "tries", &tries);
 	offset += REST_PAGE;
 	if (json_true(reply->body, "more") && offset < INCIDENT_ALERTS_MAX) {
-		put_number(talk->body, "offset", offset);
+		put_midway(talk->body, "offset", offset);
 		return rest_go_on(talk);
 	}
 	if (cJSON_GetArraySize(rows) == 0 && story->change.did == DID_TRIGGER && is_from_us(story->event) && tries < EMPTY_MAX) {
-		put_number(talk->body, "tries", tries + 1);
+		put_midway(talk->body, "tries", tries + 1);
 		return rest_go_on_at(talk, talk->desk->now + EMPTY_WAIT_S);
 	}
 	return true;
@@ -342,7 +345,7 @@ static bool render(struct talk *talk, struct error *err)
 	/* What became known meanwhile is asked once more where something else is still to come: heard() goes by the body alone. */
 	if (!story_init(&story, talk))
 		ok = rest_nothing(talk);
-	else if (step_from(talk->desk, &story.change, step, with_people) < STEPS)
+	else if (json_true(talk->body, "midway") || step_from(talk->desk, &story.change, step, with_people) < STEPS)
 		ok = steps[step].ask(talk, &story, err);
 	else
 		ok = apply(talk->desk, &story.change, err) && rest_nothing(talk);
@@ -357,6 +360,7 @@ static bool go_on(struct talk *talk, const struct story *story, size_t step, str
 	if (step == STEPS || !is_ours(talk->desk, &story->change))
 		return apply(talk->desk, &story->change, err);
 	put_step(talk->body, step);
+	cJSON_DeleteItemFromObjectCaseSensitive(talk->body, "midway");
 	return rest_go_on(talk);
 }
 
