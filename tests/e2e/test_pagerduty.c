@@ -70,6 +70,81 @@ static void deed__of_somebody_pagerduty_does_not_know__is_headsups_and_a_note_na
 	assert_int_equal(lines(w, other, "in PagerDuty"), 0);
 }
 
+static void deed__with_several_alerts__is_done_with_each(void **state)
+{
+	struct world *w = *state;
+	const char *a = raised(w, "one"), *b = raised(w, "another"), *c = raised(w, "a third");
+
+	world_says(w, "alice", URGENT, "ack A1 A2 A3");
+	world_until(w, entries(w, a, "acknowledge", "Alice Example") == 1);
+	world_until(w, entries(w, b, "acknowledge", "Alice Example") == 1);
+	world_until(w, entries(w, c, "acknowledge", "Alice Example") == 1);
+	world_says(w, "alice", URGENT, "resolve mine because drill");
+	world_until(w, entries(w, a, "resolve", "Alice Example") == 1);
+	world_until(w, entries(w, b, "resolve", "Alice Example") == 1);
+	world_until(w, entries(w, c, "resolve", "Alice Example") == 1);
+}
+
+static void alert__resolved_by_its_source__is_resolved_in_pagerduty(void **state)
+{
+	struct world *w = *state;
+	const char *id = raised_and_linked(w, "over");
+
+	world_send_one(w, NULL,
+	    "{\"title\":\"over\",\"dedup_key\":\"over\",\"status\":\"resolved\"}");
+	world_until(w, both(w, id, "resolved", "resolved"));
+	world_until(w, is_quiet(w));
+	assert_int_equal(entries(w, id, "resolve", NULL), 1);
+	assert_int_equal(lines(w, id, "in PagerDuty"), 0);
+	assert_int_equal(cJSON_GetArraySize(json_get(incident_of(w, id), "notes")), 0);
+	/* It fires again: another alert, and another incident. */
+	id = raised_and_linked(w, "over");
+	assert_string_equal(id, "A2");
+	assert_true(both(w, "A1", "resolved", "resolved"));
+	assert_true(both(w, id, "open", "triggered"));
+}
+
+static bool sees_a_form(struct world *w, const char *user)
+{
+	const cJSON *view;
+
+	cJSON_ArrayForEach(view, json_get(world_sim(w, "views", NULL), "views"))
+	{
+		if (strcmp(text(view, "user"), user) == 0 && cJSON_IsTrue(json_get(view, "open")) &&
+		    strcmp(text(view, "callback_id"), "announce") == 0)
+			return true;
+	}
+	return false;
+}
+
+static void claim__of_a_paged_alert__resolves_it_as_theirs_and_not_me_reopens_it(void **state)
+{
+	struct world *w = world_start(&(struct world_options){BOTH_WAYS,
+	    .routes = "  - {channel: \"#security-alerts\", page: {routing_key: \"${PD_KEY}\"}}\n"});
+	const char *id;
+
+	*state = w;
+	id = world_send_one(w, NULL,
+	    "{\"title\":\"login\",\"rule\":\"ssh-login\",\"host\":\"web-3\","
+	    "\"actor\":\"alice\",\"severity\":\"medium\"}");
+	world_until(w, thread_of(w, id) != NULL && is_linked(w, id));
+	world_press(w, "alice", ALERTS, text(json_get(world_alert(w, id), "slack"), "ts"),
+	    "alert_claim", NULL);
+	world_until(w, sees_a_form(w, "U0ALICE"));
+	world_submit(w, "alice", "{\"because\":\"deploy 7\"}");
+	world_submit(w, "alice", "{}");
+	world_until(w, both(w, id, "claimed", "resolved"));
+	assert_int_equal(entries(w, id, "resolve", "Alice Example"), 1);
+	world_until(w, is_quiet(w));
+	assert_int_equal(lines(w, id, "in PagerDuty"), 0);
+	world_until(w, world_find(w, ALERTS, "H1 · heads-up") != NULL);
+	world_press(w, "alice", ALERTS, world_ts(world_find(w, ALERTS, "H1 · heads-up")),
+	    "announcement_not_me", NULL);
+	world_until(w, both(w, id, "open", "triggered"));
+	world_until(w, is_quiet(w));
+	assert_true(both(w, id, "open", "triggered"));
+}
+
 /* PagerDuty forgot somebody since it was asked: code 1008. */
 static void deed__of_somebody_who_left__is_headsups(void **state)
 {
@@ -306,6 +381,7 @@ static void assign__in_slack__is_done_in_pagerduty(void **state)
 static void oncall__asked__tells_who_is_called_by_each_policy(void **state)
 {
 	struct world *w = *state;
+	time_t second;
 
 	world_says(w, "alice", ALERTS, "oncall");
 	world_until(w, world_find_ephemeral(w, "U0ALICE", "Payments") != NULL);
@@ -316,7 +392,9 @@ static void oncall__asked__tells_who_is_called_by_each_policy(void **state)
 	assert_null(world_find_ephemeral(w, "U0BOB", "Security"));
 	assert_non_null(strstr(
 	    world_words(w, world_find_ephemeral(w, "U0BOB", "Payments")), "<@U0BOB>"));
-	/* Somebody else takes over. */
+	/* Somebody else takes over, a second later. */
+	second = time(NULL);
+	world_until(w, is_after(second));
 	world_pd_config(w, "{\"oncall\":{\"PSCHSEC\":\"PDAVE12\"}}");
 	world_says(w, "carol", ALERTS, "oncall security");
 	world_until(w, world_find_ephemeral(w, "U0CAROL", "Dave Example") != NULL);
@@ -739,6 +817,23 @@ static void webhook__where_no_secret_is_set__is_refused(void **state)
 	assert_int_equal(delivered(w, "{\"event\":{}}", NULL), 403);
 }
 
+/* Each subscription has a secret of its own. */
+static void webhook__with_one_of_several_secrets__is_proven(void **state)
+{
+	static const char body[] = "{\"event\":{\"event_type\":\"pagey.ping\",\"data\":{}}}";
+	struct world *w = world_start(&(struct world_options){.pd_api = true,
+	    .pagerduty = "  webhook_secret: [first-secret-0123456789, second-secret-012345678]\n"});
+	char *first = signed_by("first-secret-0123456789", body),
+	     *second = signed_by("second-secret-012345678", body);
+
+	*state = w;
+	assert_int_equal(delivered(w, body, first), 202);
+	assert_int_equal(delivered(w, body, second), 202);
+	assert_int_equal(delivered_signed(w, body), 403);
+	free(first);
+	free(second);
+}
+
 /* PagerDuty's own API hangs: webhooks are answered all the same, and what needs nothing is done. */
 static void webhook__while_rest_hangs__is_answered_and_done(void **state)
 {
@@ -841,6 +936,9 @@ int main(void)
 	    T(deed__in_slack__is_theirs_in_pagerduty),
 	    T(deed__of_somebody_known_by_their_profile_alone__is_theirs),
 	    T(deed__of_somebody_pagerduty_does_not_know__is_headsups_and_a_note_names_them),
+	    T(deed__with_several_alerts__is_done_with_each),
+	    T(alert__resolved_by_its_source__is_resolved_in_pagerduty),
+	    OWN(claim__of_a_paged_alert__resolves_it_as_theirs_and_not_me_reopens_it),
 	    T(deed__of_somebody_who_left__is_headsups),
 	    OWN(deed__where_no_from_is_set__is_the_integrations_or_says_so),
 	    T(change__in_pagerduty__is_theirs_in_slack),
@@ -865,6 +963,7 @@ int main(void)
 	    T(webhook__of_any_type__is_answered_202),
 	    T(webhook__forged_tampered_or_unsigned__changes_nothing),
 	    OWN(webhook__where_no_secret_is_set__is_refused),
+	    OWN(webhook__with_one_of_several_secrets__is_proven),
 	    T(webhook__while_rest_hangs__is_answered_and_done),
 	    T(webhook__while_the_disk_is_full__comes_again),
 	    T(webhook__that_beats_everything_else__is_understood),
