@@ -18,6 +18,7 @@
 #include "handlers/people.h"
 #include "handlers/slack_text.h"
 
+#define MERGES_MAX 8      /* from one incident to the next, and the next */
 #define SEARCH_WAIT_MAX 4 /* searches are 1, 2, 4, 8, 16, 16 … s apart */
 
 /* ---- leaving ------------------------------------------------------------------------------------------------ */
@@ -463,8 +464,16 @@ static bool found_anew(struct deed *deed, const char *id, struct error *err)
 /* The newest that is known; one from before the last page is another's. */
 static bool is_known(const struct deed *deed, bool may_be_old, struct incident *incident)
 {
+	struct incident into;
+
 	if (!storage_incident(deed->desk->storage, deed->alert->id, incident))
 		return false;
+	for (int i = 0; i < MERGES_MAX && incident->merged_into != NULL; i++) {
+		if (!storage_incident_by_id(deed->desk->storage, deed->alert->id, incident->merged_into, &into))
+			break;
+		incident_fini(incident);
+		*incident = into;
+	}
 	if (rest_is_id(incident->id) &&
 	    (may_be_old || deed->alert->paged_at == TIME_NONE || incident->linked_at + DEED_LINK_SLACK_S >= deed->alert->paged_at))
 		return true;
@@ -760,7 +769,7 @@ static const char *event_of(const struct deed *deed)
 	const bool is_over = status == ALERT_RESOLVED || status == ALERT_CLAIMED;
 
 	if (strcmp(deed->verb->name, "again") == 0)
-		return is_over ? "resolve" : status == ALERT_ACKED ? "acknowledge" : NULL;
+		return is_over ? "resolve" : status == ALERT_ACKED ? "acknowledge" : json_true(deed->body, "reopens") ? "reopen" : NULL;
 	if (deed->verb->event == NULL)
 		return NULL;
 	if (strcmp(deed->verb->event, "resolve") == 0)
@@ -957,7 +966,7 @@ static const struct step find_step = {"find", find_render, find_heard}, check_st
 			 compare_step = {"compare", get_incident, compare_heard}, note_step = {"note", note_render, note_heard},
 			 notes_step = {"notes", notes_render, notes_heard};
 static const struct step *const steps[] = {&find_step, &check_step, &who_step, &read_step, &deed_alerts_step, &deed_policy_step,
-    &deed_levels_step, &deed_teams_step, &deed_team_step, &deed_write_step, &compare_step, &note_step, &notes_step};
+    &deed_levels_step, &deed_teams_step, &deed_team_step, &deed_policies_step, &deed_write_step, &compare_step, &note_step, &notes_step};
 
 static const struct step *step_find(const char *name)
 {

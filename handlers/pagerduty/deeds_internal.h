@@ -79,7 +79,8 @@ char *deed_actor_name(const struct deed *deed);
 /* deeds_verbs.c: what is done, and how it is written */
 
 const struct verb *deed_verb(const char *name); /* NULL: none */
-extern const struct step deed_alerts_step, deed_policy_step, deed_levels_step, deed_teams_step, deed_team_step, deed_write_step;
+extern const struct step deed_alerts_step, deed_policy_step, deed_levels_step, deed_teams_step, deed_team_step,
+    deed_policies_step, deed_write_step;
 /* Adds what comes back as DID to the intents; what was added before for the same is replaced where the step is made again. */
 bool deed_intend(struct deed *deed, enum did did, const char *note, struct error *err);
 bool deed_intend_not(struct deed *deed, enum did did, const char *note, struct error *err);

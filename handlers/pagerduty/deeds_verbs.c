@@ -74,33 +74,77 @@ static bool stand_as(struct deed *deed, const cJSON *incident, int64_t level, st
 	return stand(deed, json_text(incident, "status"), rest_time(json_text(incident, "last_status_change_at")), level, err);
 }
 
-/* What was resolved there before this came is not opened by it: the alert follows. */
-static bool stays_resolved(struct deed *deed, const cJSON *incident, struct error *err)
+/* The alert follows what its incident tells of itself. */
+static bool follow_resolved(struct deed *deed, const cJSON *incident, struct error *err)
 {
 	const cJSON *by = json_get(incident, "last_status_change_by");
 	const char *type = json_text(by, "type"), *id = rest_ref(incident, "last_status_change_by");
 	const bool is_by_person = type != NULL && text_prefix(type, "user") && id != NULL;
 	char *who = is_by_person ? user_here(deed->desk, id, json_text(by, "summary")) : xstrdup("PagerDuty");
-	struct alert_turn turn = {.by = {.who = who, .via = "pagerduty"}, .status = -1, .page_status = "resolved", .at = TIME_NONE};
 	struct buf line;
 	bool ok;
 
 	buf_init(&line, DEED_LINE_MAX);
-	buf_puts(&line, "Resolved in PagerDuty already");
+	buf_puts(&line, "Resolved ");
 	if (is_by_person) {
-		buf_puts(&line, " by ");
+		buf_puts(&line, "by ");
 		buf_put_person(&line, deed->desk->config, who);
+		buf_putc(&line, ' ');
 	}
-	buf_printf(&line, ", and so here; if it goes on, try: `reopen %s`", deed->subject);
-	if (!is_over(deed->alert)) {
-		turn.what = "resolved";
-		turn.status = ALERT_RESOLVED;
-		turn.line = buf_text(&line);
-	}
-	ok = stand_as(deed, incident, -1, err) && (is_over(deed->alert) || alert_follow(deed->desk, deed->alert, &turn, err));
+	buf_printf(&line, "in PagerDuty already; if it goes on, try: `reopen %s`", deed->subject);
+	ok = stand_as(deed, incident, -1, err) && alert_follow(deed->desk, deed->alert,
+						       &(struct alert_turn){.by = {.who = who, .via = "pagerduty"},
+							   .what = "resolved",
+							   .status = ALERT_RESOLVED,
+							   .page_status = "resolved",
+							   .line = buf_text(&line),
+							   .at = TIME_NONE},
+						       err);
 	buf_fini(&line);
 	free(who);
-	return ok && deed_finish(deed, err);
+	return ok;
+}
+
+struct opening {
+	int64_t since;
+	bool is_opened;
+};
+
+static bool see_opening(void *ctx, const struct event *event)
+{
+	struct opening *opening = ctx;
+
+	if (event->at > opening->since && strcmp(event->via, "pagerduty") != 0 &&
+	    (strcmp(event->what, "reopened") == 0 || strcmp(event->what, "fired") == 0))
+		opening->is_opened = true;
+	return true;
+}
+
+static bool write_next(struct deed *deed, const char *name, struct error *err);
+
+/* What was resolved there before this came is not opened by it: the alert follows, unless it was opened here after that. */
+static bool stays_resolved(struct deed *deed, const cJSON *incident, struct error *err)
+{
+	struct opening opening = {.since = rest_time(json_text(incident, "last_status_change_at"))};
+	struct alert *alert;
+
+	if (is_over(deed->alert))
+		return stand_as(deed, incident, -1, err) && deed_finish(deed, err);
+	if (!incident_read(deed->desk, incident, err))
+		return false;
+	alert = storage_alert(deed->desk->storage, deed->alert->id, err);
+	if (alert == NULL)
+		return false;
+	alert_free(deed->alert);
+	deed->alert = alert;
+	if (is_over(alert))
+		return deed_finish(deed, err);
+	if (opening.since != TIME_NONE && !storage_each_event(deed->desk->storage, alert->id, see_opening, &opening, err))
+		return false;
+	if (!opening.is_opened)
+		return follow_resolved(deed, incident, err) && deed_finish(deed, err);
+	deed_set_true(deed, "goes_on");
+	return write_next(deed, "reopen", err);
 }
 
 /* ---- whom it calls ------------------------------------------------------------------------------------------ */
@@ -325,14 +369,26 @@ static void put_request(const struct deed *deed, cJSON *root)
 
 static bool done_status(struct deed *deed, const cJSON *answer, struct error *err)
 {
-	return stand_as(deed, json_get(answer, "incident"), -1, err) && deed_finish(deed, err);
+	const bool goes_on = json_true(deed->body, "goes_on");
+
+	deed_set(deed, "goes_on", NULL);
+	return stand_as(deed, json_get(answer, "incident"), -1, err) && (goes_on ? deed_decide_anew(deed, err) : deed_finish(deed, err));
 }
 
-/* The incident stands as it did, for other alerts. */
+/* The incident stands as it did, for other alerts; of this one it is resolved. */
+static bool is_alone_resolved(struct deed *deed, struct error *err)
+{
+	const struct alert_turn turn = {
+	    .by = {.who = "PagerDuty", .via = "pagerduty"}, .status = -1, .page_status = "resolved", .at = TIME_NONE};
+
+	return (text_equal(deed->alert->page_status, "resolved") || alert_follow(deed->desk, deed->alert, &turn, err)) &&
+	       deed_finish(deed, err);
+}
+
 static bool done_alerts(struct deed *deed, const cJSON *answer, struct error *err)
 {
 	(void)answer;
-	return deed_finish(deed, err);
+	return is_alone_resolved(deed, err);
 }
 
 /* It is open here: the acknowledgement of who had it before does not hold any more, and stops the ladder there. */
@@ -681,7 +737,7 @@ static bool alerts_heard(struct deed *deed, const struct reply *reply, struct er
 	if (body_int(deed, "open") <= count)
 		return write_next(deed, "resolve", err);
 	/* Others are open in it: it goes on without this one. */
-	return count > 0 ? write_next(deed, "alerts", err) : deed_finish(deed, err);
+	return count > 0 ? write_next(deed, "alerts", err) : is_alone_resolved(deed, err);
 }
 
 const struct step deed_alerts_step = {"alerts", get_alerts, alerts_heard};
@@ -840,29 +896,24 @@ static const char *policy_name_of(const cJSON *policy)
 	return name != NULL ? name : json_text(policy, "summary");
 }
 
-static bool tell_policies(struct deed *deed, const cJSON *policies, bool has_more, struct error *err)
+/* POLICIES fit what was asked for; with IS_ALL none did, and these are there. */
+static bool tell_policies(struct deed *deed, const cJSON *policies, bool is_all, bool has_more, struct error *err)
 {
 	const int count = cJSON_GetArraySize(policies);
 	struct buf line;
 
 	buf_init(&line, DEED_LINE_MAX);
 	put_asker(deed, &line);
-	if (count == 0) {
-		buf_puts(&line, "PagerDuty has no escalation policy named ");
-		put_wanted(deed, &line);
-		buf_puts(&line, ", so nobody else was called");
-		return tell_asker(deed, &line, err);
-	}
-	buf_puts(&line, "PagerDuty has several escalation policies that fit ");
+	buf_puts(&line, is_all ? "PagerDuty has no escalation policy named " : "PagerDuty has several escalation policies that fit ");
 	put_wanted(deed, &line);
-	buf_puts(&line, ", so nobody else was called: ");
+	buf_puts(&line, ", so nobody else was called");
 	for (int i = 0; i < count && i < DEED_NAMES_MAX; i++) {
 		const char *name = policy_name_of(cJSON_GetArrayItem(policies, i));
 
-		buf_puts(&line, i > 0 ? ", " : "");
+		buf_puts(&line, i > 0 ? ", " : is_all ? "; it has " : ": ");
 		buf_put_code(&line, name != NULL ? name : "?", POLICY_NAME_UNITS);
 	}
-	buf_puts(&line, count > DEED_NAMES_MAX || has_more ? " and others" : "");
+	buf_puts(&line, count > DEED_NAMES_MAX || (count > 0 && has_more) ? " and others" : "");
 	return tell_asker(deed, &line, err);
 }
 
@@ -903,8 +954,10 @@ static bool teams_heard(struct deed *deed, const struct reply *reply, struct err
 		return write_next(deed, "policy", err);
 	}
 	id = cJSON_GetArraySize(policies) == 0 ? id_of_team(deed) : NULL;
+	if (id == NULL && cJSON_GetArraySize(policies) == 0)
+		return deed_next(deed, "policies", err);
 	if (id == NULL)
-		return tell_policies(deed, policies, has_more, err);
+		return tell_policies(deed, policies, false, has_more, err);
 	deed_set(deed, "policy", id);
 	free(id);
 	return deed_next(deed, "team", err);
@@ -916,12 +969,37 @@ const struct step deed_teams_step = {"teams", get_teams, teams_heard};
 static bool team_heard(struct deed *deed, const struct reply *reply, struct error *err)
 {
 	if (!reply->ok)
-		return tell_policies(deed, NULL, false, err);
+		return deed_next(deed, "policies", err);
 	know_policy(deed, json_get(reply->body, "escalation_policy"));
 	return write_next(deed, "policy", err);
 }
 
 const struct step deed_team_step = {"team", get_policy, team_heard};
+
+/* Those that there are, for who asked for another. */
+static bool get_policies(struct deed *deed, struct error *err)
+{
+	char limit[16];
+	struct buf path;
+	bool ok;
+
+	snprintf(limit, sizeof(limit), "%d", DEED_NAMES_MAX);
+	buf_init(&path, REST_PATH_MAX);
+	buf_puts(&path, "/escalation_policies");
+	rest_put_query(&path, "limit", limit);
+	ok = rest_get(deed->talk, &path, err);
+	buf_fini(&path);
+	return ok;
+}
+
+static bool policies_heard(struct deed *deed, const struct reply *reply, struct error *err)
+{
+	const cJSON *body = reply->ok ? reply->body : NULL;
+
+	return tell_policies(deed, json_get(body, "escalation_policies"), true, json_true(body, "more"), err);
+}
+
+const struct step deed_policies_step = {"policies", get_policies, policies_heard};
 
 /* ---- what is to be done ----------------------------------------------------------------------------------------- */
 
@@ -986,23 +1064,18 @@ static bool decide_resolve(struct deed *deed, const cJSON *incident, struct erro
 	return is_over(deed->alert) ? resolve(deed, incident, err) : leave_out(deed, err);
 }
 
-static bool reopen(struct deed *deed, const cJSON *incident, struct error *err)
+static bool decide_reopen(struct deed *deed, const cJSON *incident, struct error *err)
 {
 	int64_t all;
 
-	/* The others in it are over, and stay so: this one gets an incident of its own. */
-	if (json_int(json_get(incident, "alert_counts"), "all", &all) && all > 1)
-		return deed_by_events(deed, "its incident holds other alerts, which are over", err);
-	return write_next(deed, "reopen", err);
-}
-
-static bool decide_reopen(struct deed *deed, const cJSON *incident, struct error *err)
-{
 	if (is_over(deed->alert))
 		return leave_out(deed, err);
+	/* The others in it stay as they are: what fires again of this one is told as an event of its own. */
+	if (json_int(json_get(incident, "alert_counts"), "all", &all) && all > 1)
+		return deed_by_events(deed, "its incident holds other alerts", err);
 	if (!is_status(incident, "resolved"))
 		return stand_as(deed, incident, -1, err) && leave_out(deed, err);
-	return reopen(deed, incident, err);
+	return write_next(deed, "reopen", err);
 }
 
 static void know_assignees(struct deed *deed, const cJSON *incident)
@@ -1080,15 +1153,17 @@ static bool decide_note(struct deed *deed, const cJSON *incident, struct error *
 	return deed_finish(deed, err);
 }
 
-/* As the alert stands now. An ack is no wish to open again what was resolved there. */
+/* As the alert stands now. An ack alone is no wish to open again what was resolved there. */
 static bool decide_again(struct deed *deed, const cJSON *incident, struct error *err)
 {
 	const bool is_resolved = is_status(incident, "resolved"), is_acked = is_status(incident, "acknowledged");
 
 	switch (deed->alert->status) {
 	case ALERT_OPEN:
-		if (is_resolved)
-			return reopen(deed, incident, err);
+		if (is_resolved) {
+			deed_set_true(deed, "reopens");
+			return decide_reopen(deed, incident, err);
+		}
 		return is_acked ? write_next(deed, "unack", err) : leave_out(deed, err);
 	case ALERT_ACKED:
 		if (is_resolved)

@@ -10,7 +10,7 @@
 #include "handlers/pagerduty/incidents.h"
 #include "handlers/words.h"
 
-#define STEPS_MAX 8
+#define STEPS_MAX 16
 #define TEXTS_MAX 8
 #define TEXT_MAX 4096
 
@@ -50,7 +50,7 @@ struct scenario {
 	const char *config; /* NULL: with_from */
 	enum alert_status stands; /* the alert here, when the deed's turn has come */
 	const char *who, *verb, *note, *to;
-	bool is_token;
+	bool is_token, is_opened; /* the alert was reopened here a minute ago */
 	struct call calls[STEPS_MAX];
 	const char *intents[3];       /* "did by" */
 	const char *lines[3];         /* each is part of a line of the thread */
@@ -329,10 +329,14 @@ static void run(const struct scenario *s)
 
 	if (strcmp(s->verb, "assign") == 0)
 		replace_text(&alert->assignee, s->to);
+	alert->changed_at = NOON;
 	replace_text(&alert->changed_by, actor.who);
 	replace_text(&alert->changed_via, actor.via);
 	assert_true(storage_put_alert(world->storage, alert, &err));
 	linked(world, alert, "Q1", NOON - 590);
+	if (s->is_opened)
+		assert_true(storage_add_event(world->storage, alert->id,
+		    &(struct event){.at = NOON - 60, .who = "U0BOB", .via = "slack", .what = "reopened"}, &err));
 	if (strcmp(s->verb, "again") == 0)
 		assert_true(deed_again(world->desk, alert, &err));
 	else
@@ -382,17 +386,21 @@ static void deed__by_a_person__is_done_there_as_them(void **state)
 		.calls = {READ("triggered", ""), {"PUT /incidents/Q1", A, STATUS("acknowledged"), 400, CODE("Incident Already Acknowledged", "1002")}},
 		.page_status = "acknowledged", .stands_after = ALERT_ACKED},
 	    {.name = "ack, resolved there", .stands = ALERT_ACKED, .verb = "ack", .calls = {READ("resolved", "")},
-		.lines = {"Resolved in PagerDuty already by <@U0BOB>"}, .page_status = "resolved", .stands_after = ALERT_RESOLVED},
+		.lines = {"Resolved by <@U0BOB> in PagerDuty"}, .page_status = "resolved", .stands_after = ALERT_RESOLVED},
 	    {.name = "ack, resolved there and here", .stands = ALERT_RESOLVED, .verb = "ack", .calls = {READ("resolved", "")},
 		.page_status = "resolved", .stands_after = ALERT_RESOLVED},
 	    {.name = "ack, resolved there between two calls", .stands = ALERT_ACKED, .verb = "ack",
 		.calls = {READ("triggered", ""), {"PUT /incidents/Q1", A, STATUS("acknowledged"), 400, CODE("Incident Already Resolved", "1001")},
 		    READ("resolved", "")},
-		.lines = {"Resolved in PagerDuty already"}, .page_status = "resolved", .stands_after = ALERT_RESOLVED},
+		.lines = {"Resolved by <@U0BOB> in PagerDuty"}, .page_status = "resolved", .stands_after = ALERT_RESOLVED},
 	    {.name = "ack, un-acked here since", .stands = ALERT_OPEN, .verb = "ack", .calls = {READ("triggered", "")}, .stands_after = ALERT_OPEN},
 	    {.name = "ack, resolved here since", .stands = ALERT_RESOLVED, .verb = "ack",
 		.calls = {READ("triggered", ""), {"PUT /incidents/Q1", A, STATUS("acknowledged"), 200, INCIDENT("acknowledged", "")}},
 		.intents = {"ack PALICE"}, .page_status = "acknowledged", .stands_after = ALERT_RESOLVED},
+	    {.name = "ack, resolved there and opened here since", .is_opened = true, .stands = ALERT_ACKED, .verb = "ack",
+		.calls = {READ("resolved", ""), {"PUT /incidents/Q1", A, STATUS("triggered"), 200, INCIDENT("triggered", "")},
+		    READ("triggered", ""), {"PUT /incidents/Q1", A, STATUS("acknowledged"), 200, INCIDENT("acknowledged", "")}},
+		.intents = {"reopen PALICE", "ack PALICE"}, .page_status = "acknowledged", .stands_after = ALERT_ACKED},
 	    {.name = "unack", .stands = ALERT_OPEN, .verb = "unack",
 		.calls = {READ("acknowledged", ""), {"PUT /incidents/Q1", A, STATUS("triggered"), 200, INCIDENT("triggered", "")}},
 		.intents = {"unack PALICE"}, .stands_after = ALERT_OPEN},
@@ -422,7 +430,7 @@ static void deed__by_a_person__is_done_there_as_them(void **state)
 		.calls = {READ("triggered", TWO_ALERTS), {OURS, NULL, NULL, 200, OUR_ALERT},
 		    {"PUT /incidents/Q1/alerts", A, "{\"alerts\":[{\"id\":\"PA1\",\"type\":\"alert\",\"status\":\"resolved\"}]}", 200,
 			"{\"alerts\":[{\"id\":\"PA1\",\"status\":\"resolved\"}]}"}},
-		.intents = {"resolve PALICE"}, .stands_after = ALERT_RESOLVED},
+		.intents = {"resolve PALICE"}, .page_status = "resolved", .stands_after = ALERT_RESOLVED},
 	    {.name = "resolve, the others are over", .stands = ALERT_RESOLVED, .verb = "resolve",
 		.calls = {READ("triggered", ONE_OF_TWO), {OURS, NULL, NULL, 200, OUR_ALERT},
 		    {"PUT /incidents/Q1", A, STATUS("resolved"), 200, INCIDENT("resolved", "")}},
@@ -430,7 +438,7 @@ static void deed__by_a_person__is_done_there_as_them(void **state)
 	    {.name = "resolve, only another is open in it", .stands = ALERT_RESOLVED, .verb = "resolve",
 		.calls = {READ("triggered", ONE_OF_TWO),
 		    {OURS, NULL, NULL, 200, "{\"alerts\":[{\"id\":\"PA1\",\"status\":\"resolved\",\"alert_key\":\"headsup-A1\"}]}"}},
-		.stands_after = ALERT_RESOLVED},
+		.page_status = "resolved", .stands_after = ALERT_RESOLVED},
 	    {.name = "reopen", .stands = ALERT_OPEN, .verb = "reopen",
 		.calls = {READ("resolved", ONE_ALERT), {"PUT /incidents/Q1", A, STATUS("triggered"), 200, INCIDENT("triggered", "")}},
 		.intents = {"reopen PALICE"}, .stands_after = ALERT_OPEN},
@@ -442,6 +450,8 @@ static void deed__by_a_person__is_done_there_as_them(void **state)
 		.calls = {READ("resolved", ONE_ALERT), {"PUT /incidents/Q1", A, STATUS("triggered"), 400, CODE("Incident Already Resolved", "1001")}},
 		.events = {"\"anew\":true"}, .page_status = "waiting", .stands_after = ALERT_OPEN},
 	    {.name = "reopen, it held others", .stands = ALERT_OPEN, .verb = "reopen", .calls = {READ("resolved", ONE_OF_TWO)},
+		.events = {"\"anew\":true"}, .page_status = "waiting", .stands_after = ALERT_OPEN},
+	    {.name = "reopen, it holds others that are open", .stands = ALERT_OPEN, .verb = "reopen", .calls = {READ("triggered", ONE_OF_TWO)},
 		.events = {"\"anew\":true"}, .page_status = "waiting", .stands_after = ALERT_OPEN},
 	    {.name = "reopen, the incident is gone", .stands = ALERT_OPEN, .verb = "reopen",
 		.calls = {{"GET /incidents/Q1", NULL, NULL, 404, CODE("Not Found", "2100")}},
@@ -538,7 +548,7 @@ static void escalate__climbs_gives_or_asks__and_tells_who_is_called(void **state
 		    {"PUT /incidents/Q1", A, STATUS("triggered"), 200, INCIDENT("triggered", "")}},
 		.intents = {"escalate PALICE", "unack PALICE"}, .lines = {"<@U0BOB> is called"}, .stands_after = ALERT_OPEN},
 	    {.name = "resolved there", .stands = ALERT_OPEN, .verb = "escalate", .calls = {READ("resolved", "")},
-		.lines = {"try: `reopen A1`"}, .page_status = "resolved", .stands_after = ALERT_RESOLVED},
+		.lines = {"Resolved by <@U0BOB> in PagerDuty"}, .page_status = "resolved", .stands_after = ALERT_RESOLVED},
 	    {.name = "to a team by its name", .stands = ALERT_OPEN, .verb = "escalate", .to = "network",
 		.calls = {READ("triggered", ""),
 		    {POLICIES("network"), NULL, NULL, 200, "{\"escalation_policies\":[{\"id\":\"PX\",\"name\":\"Network nights\"}," NET "]}"},
@@ -553,8 +563,9 @@ static void escalate__climbs_gives_or_asks__and_tells_who_is_called(void **state
 		    {POLICIES("net"), NULL, NULL, 200, "{\"escalation_policies\":[{\"id\":\"PX\",\"name\":\"Network nights\"}," NET "]}"}},
 		.lines = {"`Network nights`, `Network`"}, .stands_after = ALERT_OPEN},
 	    {.name = "no such team", .stands = ALERT_OPEN, .verb = "escalate", .to = "nobody",
-		.calls = {READ("triggered", ""), {POLICIES("nobody"), NULL, NULL, 200, "{\"escalation_policies\":[]}"}},
-		.lines = {"<@U0ALICE>: PagerDuty has no escalation policy named `nobody`"}, .stands_after = ALERT_OPEN},
+		.calls = {READ("triggered", ""), {POLICIES("nobody"), NULL, NULL, 200, "{\"escalation_policies\":[]}"},
+		    {"GET /escalation_policies?limit=10", NULL, NULL, 200, "{\"escalation_policies\":[" NET "],\"more\":true}"}},
+		.lines = {"<@U0ALICE>: PagerDuty has no escalation policy named `nobody`, so nobody else was called; it has `Network` and others"}, .stands_after = ALERT_OPEN},
 	    {.name = "to a team by its id", .stands = ALERT_OPEN, .verb = "escalate", .to = "pnet123",
 		.calls = {READ("triggered", ""), {POLICIES("pnet123"), NULL, NULL, 200, "{\"escalation_policies\":[]}"},
 		    {"GET /escalation_policies/PNET123", NULL, NULL, 200, "{\"escalation_policy\":{\"id\":\"PNET123\",\"name\":\"Network\"}}"},
@@ -562,7 +573,8 @@ static void escalate__climbs_gives_or_asks__and_tells_who_is_called(void **state
 		.intents = {"delegate PALICE"}, .lines = {"Given to the policy `Network`"}, .stands_after = ALERT_OPEN},
 	    {.name = "no such id", .stands = ALERT_OPEN, .verb = "escalate", .to = "PNET123",
 		.calls = {READ("triggered", ""), {POLICIES("PNET123"), NULL, NULL, 200, "{\"escalation_policies\":[]}"},
-		    {"GET /escalation_policies/PNET123", NULL, NULL, 404, CODE("Not Found", "2100")}},
+		    {"GET /escalation_policies/PNET123", NULL, NULL, 404, CODE("Not Found", "2100")},
+		    {"GET /escalation_policies?limit=10", NULL, NULL, 200, "{\"escalation_policies\":[]}"}},
 		.lines = {"no escalation policy named `PNET123`"}, .stands_after = ALERT_OPEN},
 	    {.name = "to a team with nobody on call", .stands = ALERT_OPEN, .verb = "escalate", .to = "network",
 		.calls = {READ("triggered", ""), {POLICIES("network"), NULL, NULL, 200, "{\"escalation_policies\":[" NET "]}"},
@@ -614,16 +626,17 @@ static void assign__is_done_there__and_whom_it_calls_has_to_ack(void **state)
 
 /* ---- refusals, and being told again ------------------------------------------------------------------------- */
 
+#define MAY_NOT \
+	READ("triggered", ""), {"PUT /incidents/Q1", A, STATUS("acknowledged"), 403, CODE("Access Denied", "2010")}, READ("triggered", "")
+
 static void deed__refused_for_good__is_told_once_and_both_sides_are_compared(void **state)
 {
 	static const struct scenario table[] = {
 	    {.name = "may not", .stands = ALERT_ACKED, .verb = "ack",
-		.calls = {READ("triggered", ""), {"PUT /incidents/Q1", A, STATUS("acknowledged"), 403, CODE("Access Denied", "2010")},
-		    READ("triggered", "")},
-		.lines = {"PagerDuty says: Access Denied"}, .stands_after = ALERT_ACKED},
+		.calls = {MAY_NOT, MAY_NOT, MAY_NOT, MAY_NOT}, .lines = {"PagerDuty says: Access Denied"}, .stands_after = ALERT_ACKED},
 	    {.name = "may not, the note may", .stands = ALERT_ACKED, .verb = "ack", .note = "mine",
 		.calls = {READ("triggered", ""), {"PUT /incidents/Q1", A, STATUS("acknowledged"), 403, CODE("Access Denied", "2010")},
-		    {"POST /incidents/Q1/notes", A, NOTE("mine"), 200, NOTED}, READ("triggered", "")},
+		    {"POST /incidents/Q1/notes", A, NOTE("mine"), 200, NOTED}, READ("triggered", ""), MAY_NOT, MAY_NOT, MAY_NOT},
 		.lines = {"PagerDuty says: Access Denied"}, .stands_after = ALERT_ACKED},
 	    {.name = "the note is refused", .stands = ALERT_OPEN, .verb = "note", .note = "x",
 		.calls = {READ("triggered", ""), {"POST /incidents/Q1/notes", A, NOTE("x"), 400, CODE("Too many notes", "2001")}, READ("triggered", "")},
@@ -652,7 +665,7 @@ static void again__tells_how_the_alert_stands(void **state)
 		.calls = {READ("resolved", ""), {"PUT /incidents/Q1", A, STATUS("triggered"), 200, INCIDENT("triggered", "")}},
 		.intents = {"reopen PALICE"}, .stands_after = ALERT_OPEN},
 	    {.name = "acked, resolved there", .stands = ALERT_ACKED, .verb = "again", .calls = {READ("resolved", "")},
-		.lines = {"Resolved in PagerDuty already"}, .page_status = "resolved", .stands_after = ALERT_RESOLVED},
+		.lines = {"Resolved by <@U0BOB> in PagerDuty"}, .page_status = "resolved", .stands_after = ALERT_RESOLVED},
 	    {.name = "acked, triggered there", .stands = ALERT_ACKED, .verb = "again",
 		.calls = {READ("triggered", ""), {"PUT /incidents/Q1", A, STATUS("acknowledged"), 200, INCIDENT("acknowledged", "")}},
 		.intents = {"ack PALICE"}, .page_status = "acknowledged", .stands_after = ALERT_ACKED},
@@ -1095,8 +1108,7 @@ static void write__made_again__leaves_one_intent(void **state)
 
 static void write__refused__leaves_no_intent(void **state)
 {
-	static const struct call calls[] = {READ("triggered", ""),
-	    {"PUT /incidents/Q1", A, STATUS("acknowledged"), 403, CODE("Access Denied", "2010")}, READ("triggered", ""), {0}};
+	static const struct call calls[] = {MAY_NOT, {0}};
 	struct desk_world *world = world_new(NULL);
 	struct alert *alert = paged_alert(world, ALERT_ACKED);
 	struct error err = {0};
