@@ -48,7 +48,12 @@ cat >"$dir/headsup.yaml" <<YAML
 listen: 127.0.0.1:0
 store: sqlite://$dir/headsup.db
 slack: {app_token: xapp-1-demo-5d1f0c7b29e64a83, bot_token: xoxb-demo-c08a3e5b7f6142d9, api_url: "$api"}
-pagerduty: {events_url: "$pagerduty"}
+pagerduty:
+  events_url: "$pagerduty"
+  api_url: "$pagerduty"
+  api_token: pagerduty-demo-3e7a90c15bd2f486
+  from: headsup@example.com
+  webhook_secret: webhooks-demo-82c4f6a01d9b3e57
 sources:
   - {name: falco, format: falco, token: falco-demo-1b6e2d9c40a85f73}
 tokens:
@@ -59,6 +64,7 @@ routes:
 people:
   - {slack: U0ALICE, email: alice@example.com, logins: [alice, kubernetes-admin]}
   - {slack: U0BOB, email: bob@example.com, logins: [bob]}
+  - {slack: U0CAROL, email: carol@example.com}
 YAML
 chmod 600 "$dir/headsup.yaml"
 "$build/headsup" serve --config "$dir/headsup.yaml" 2>"$dir/headsup.log" &
@@ -71,6 +77,8 @@ until curl -sf "$url/readyz" 2>/dev/null | grep -q '"slack":"connected"'; do
 	[ $n -lt 200 ] || fail 'Slack was not reached'
 	sleep 0.1
 done
+curl -sf "${control}pd/config" -d "{\"webhook\":{\"url\":\"$url/webhooks/pagerduty\",\"secrets\":[\"webhooks-demo-82c4f6a01d9b3e57\"]}}" >/dev/null ||
+	fail 'PagerDuty takes no webhook'
 echo "headsup is at $url, a simulated Slack and PagerDuty at ${control%/sim/}."
 
 send() { # FILE [SED]: a Falco alert, as Falco posts it; prints its id
@@ -117,10 +125,16 @@ third=$(send k8saudit-attach-exec.json 's/kubernetes-admin/mallory/g')
 until_alert "$third" '"ts":"' 'the other alert did not reach Slack'
 channel '#security-alerts'
 
-tell 'bob acks the first one with its button; PagerDuty follows.'
+tell 'bob acks the first one with its button. It is acked in PagerDuty, by him.'
 ts=$(alert "$first" | sed -n 's/.*"ts":"\([0-9.]*\)".*/\1/p' | head -n 1)
 slack press "{\"user\":\"U0BOB\",\"channel\":\"#security-urgent\",\"ts\":\"$ts\",\"action_id\":\"alert_ack\"}"
 until_alert "$first" '"status":"acknowledged"' 'the ack did not reach PagerDuty'
+
+tell 'carol looks at it in PagerDuty: she leaves a note, and resolves it. Slack says so.'
+for act in '"action":"note","note":"seen the same on Tuesday: our scanner"' '"action":"resolve"'; do
+	curl -sf "${control}pd/act" -d "{\"user\":\"carol@example.com\",\"dedup_key\":\"headsup-$first\",$act}" >/dev/null || fail "PagerDuty: $act"
+done
+until_alert "$first" '"status":"resolved"' 'what was done in PagerDuty did not reach Slack'
 channel '#security-urgent'
 curl -sf "${control}render?pagerduty=1&color=$color" | sed -n '/━━ PagerDuty/,$p' | sed 's/^/  /'
 
@@ -140,11 +154,14 @@ ${bold}It stays up: try next (each line works as it stands)${plain}
 
   # type a command as alice, and read what she is told
   curl ${control}slash -d '{"user":"U0ALICE","channel":"#security-alerts","text":"why $third"}'
-  curl ${control}slash -d '{"user":"U0ALICE","channel":"#security-alerts","text":"resolve $first because planned"}'
+  curl ${control}slash -d '{"user":"U0ALICE","channel":"#security-alerts","text":"resolve $third because planned"}'
 
   # the channels as they would look
   curl '${control}render?channel=%23security-alerts'
   curl '${control}render?channel=%23security-urgent'
+
+  # do something in PagerDuty, as carol (ack resolve unack reopen escalate note), and see Slack follow
+  curl ${control}pd/act -d '{"user":"carol@example.com","dedup_key":"headsup-$first","action":"reopen"}'
 
   # what there is to watch, and the audit log
   curl $url/metrics
