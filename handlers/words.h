@@ -50,7 +50,7 @@ void spoken_fini(struct spoken *spoken);
  *   deed          what somebody did here with an alert, done there as them: handlers/pagerduty/deeds.h
  *   hook          an event of a webhook about which something is to be asked first: handlers/pagerduty/hook.h
  *   poll          what happened there, and how our incidents stand: handlers/pagerduty/poll.h
- *   user          who somebody is there: handlers/pagerduty/users.h
+ *   user          who somebody is there; and, in the lane slack-users, who in Slack has an address: handlers/pagerduty/users.h
  *   oncall        who is on call: handlers/pagerduty/oncall.h
  * A configured channel names its lane as it is written in the configuration. Subjects are A1042 and H17; answers have none.
  */
