@@ -859,7 +859,8 @@ static bool may_grow(const struct desk *desk, const struct announcement *announc
 }
 
 /* An approval holds for what was approved, and working hours for what was announced in them: what is added has to be asked for. */
-static void grow(struct desk *desk, struct plan *added, struct announcement *announcement, int64_t by_s)
+static void grow(struct desk *desk, struct plan *added, struct announcement *announcement,
+    int64_t by_s)
 {
 	added->author = announcement->author;
 	added->starts_at = announcement->ends_at;
