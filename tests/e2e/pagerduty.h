@@ -78,7 +78,8 @@ static inline int events(
 	cJSON_ArrayForEach(event, json_get(world_alert(w, id), "timeline"))
 	{
 		count += strcmp(text(event, "what"), what) == 0 &&
-			 (who == NULL || strstr(text(event, "who"), who) != NULL) &&
+			 (who == NULL || strstr(text(event, "who"), who) != NULL ||
+			     strcmp(text(event, "who_id"), who) == 0) &&
 			 (via == NULL || strcmp(text(event, "via"), via) == 0);
 	}
 	return count;

@@ -186,7 +186,7 @@ static void change__in_pagerduty__is_theirs_in_slack(void **state)
 	world_pd_act(w, "Bob", key_of(w, id), "ack", NULL);
 	world_until(w, card(w, id, "Acked by <@U0BOB> in PagerDuty"));
 	world_until(w, lines(w, id, "Acked by <@U0BOB> in PagerDuty") == 1);
-	assert_string_equal(assignee(w, id), "U0BOB");
+	assert_string_equal(assignee(w, id), "bob");
 	assert_int_equal(events(w, id, "acked", "U0BOB", "pagerduty"), 1);
 	assert_non_null(strstr(world_says(w, "bob", URGENT, "alerts mine"), id));
 	assert_false(world_has_button(cJSON_GetArrayItem(thread_of(w, id), 0), "alert_ack"));
@@ -370,9 +370,9 @@ static void assign__in_slack__is_done_in_pagerduty(void **state)
 	world_until(w, is_assigned(w, id, "Bob Example") && !is_assigned(w, id, "Alice Example"));
 	assert_int_equal(entries(w, id, "assign", "Alice Example"), 1);
 	world_until(w, both(w, id, "open", "triggered"));
-	assert_string_equal(assignee(w, id), "U0BOB");
+	assert_string_equal(assignee(w, id), "bob");
 	world_pd_act(w, "Bob", key_of(w, id), "reassign", "\"to\":\"Alice\"");
-	world_until(w, strcmp(assignee(w, id), "U0ALICE") == 0);
+	world_until(w, strcmp(assignee(w, id), "alice") == 0);
 	world_until(w, lines(w, id, "Reassigned to <@U0ALICE> by <@U0BOB> in PagerDuty") == 1);
 }
 
