@@ -325,11 +325,31 @@ static size_t step_from(struct desk *desk, const struct change *change, size_t f
 	return first;
 }
 
+/* People know incidents by their numbers, which a webhook tells of the incident itself alone. 0: not known. */
+static int64_t number_of(struct desk *desk, const char *id)
+{
+	struct incident incident;
+	int64_t alert, number = 0;
+
+	if (storage_incident_alerts(desk->storage, id, false, &alert, 1) == 0)
+		return 0;
+	if (storage_incident_by_id(desk->storage, alert, id, &incident)) {
+		number = incident.number;
+		incident_fini(&incident);
+	}
+	return number;
+}
+
 /* Nothing is to be asked any more. An incident that is nobody's is no news. */
 static bool apply(struct desk *desk, const struct change *change, struct error *err)
 {
+	struct change whole = *change;
+	int64_t number = change->did == DID_MERGE ? number_of(desk, change->into) : 0;
+
+	if (number > 0)
+		whole.into_number = number;
 	if (is_ours(desk, change))
-		return incident_changed(desk, change, err);
+		return incident_changed(desk, &whole, err);
 	log_debug("webhook: incident %s is none of ours", change->incident);
 	return true;
 }
