@@ -722,6 +722,7 @@ static bool read_heard(struct deed *deed, const struct reply *reply, struct erro
 	if (text_equal(json_text(reason, "type"), "merge_resolve_reason") && into != NULL && strcmp(into, id) != 0)
 		return merged(deed, object, into, err);
 	deed_set(deed, "incident", id);
+	deed->last = object;
 	return deed->verb->decide(deed, object, err);
 }
 
@@ -738,14 +739,11 @@ bool deed_decide_anew(struct deed *deed, struct error *err)
 	return deed_next(deed, "read", err);
 }
 
-/* What was refused: both sides are compared, and this deed does not stand in the way of it. */
 static bool compare_heard(struct deed *deed, const struct reply *reply, struct error *err)
 {
-	const cJSON *object = json_get(reply->body, "incident");
-
-	if (!reply->ok || !rest_is_id(json_text(object, "id")))
-		return deed_over(deed);
-	return storage_remove_word(deed->desk->storage, deed->talk->word->id, err) && incident_read(deed->desk, object, err);
+	(void)err;
+	deed->last = reply->ok ? json_get(reply->body, "incident") : NULL;
+	return deed_over(deed);
 }
 
 /* ---- where PagerDuty says no -------------------------------------------------------------------------------- */
@@ -822,7 +820,7 @@ bool deed_refused(struct deed *deed, const struct reply *reply, struct error *er
 	ok = is_finding(deed) || strcmp(deed->verb->name, "again") == 0 || deed_tell(deed, buf_text(&line), NULL, NULL, true, err);
 	buf_fini(&line);
 	free(why);
-	deed_set_true(deed, "is_refused");
+	deed_set_true(deed, "compares");
 	return ok && deed_finish(deed, err);
 }
 
@@ -868,7 +866,7 @@ bool deed_finish(struct deed *deed, struct error *err)
 	free(note);
 	if (has_note)
 		return deed_next(deed, "note", err);
-	return json_true(deed->body, "is_refused") ? deed_next(deed, "compare", err) : deed_over(deed);
+	return json_true(deed->body, "compares") ? deed_next(deed, "compare", err) : deed_over(deed);
 }
 
 static bool put_notes_path(const struct deed *deed, struct buf *path)
@@ -1008,6 +1006,35 @@ static bool render(struct talk *talk, struct error *err)
 	return ok;
 }
 
+static bool agrees(const struct alert *alert, const char *status)
+{
+	switch (alert->status) {
+	case ALERT_OPEN:
+		return text_equal(status, "triggered");
+	case ALERT_ACKED:
+		return text_equal(status, "acknowledged");
+	case ALERT_RESOLVED:
+	case ALERT_CLAIMED:
+		return text_equal(status, "resolved");
+	case ALERT_EXPECTED:
+		break;
+	}
+	return true;
+}
+
+/* Somebody may have done something else meanwhile: when it is over both sides are compared, and this deed is in the way of nothing then. */
+static bool compare(struct deed *deed, struct error *err)
+{
+	if (!rest_is_id(json_text(deed->last, "id")))
+		return true;
+	if (!deed->talk->goes_on)
+		return storage_remove_word(deed->desk->storage, deed->talk->word->id, err) &&
+		       incident_read(deed->desk, deed->last, err);
+	if (text_equal(json_text(deed->body, "step"), "note") && !agrees(deed->alert, json_text(deed->last, "status")))
+		deed_set_true(deed, "compares");
+	return true;
+}
+
 static bool heard(struct talk *talk, const struct reply *reply, struct error *err)
 {
 	const struct step *step = step_find(json_text(talk->body, "step"));
@@ -1015,7 +1042,7 @@ static bool heard(struct talk *talk, const struct reply *reply, struct error *er
 	bool ok = true;
 
 	if (deed_init(&deed, talk, false) && step != NULL)
-		ok = step->heard(&deed, reply, err);
+		ok = step->heard(&deed, reply, err) && compare(&deed, err);
 	alert_free(deed.alert);
 	return ok;
 }

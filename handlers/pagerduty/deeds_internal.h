@@ -3,6 +3,7 @@
  *
  * The body of a deed: {"verb","step","who","via","is_token","at","note","to","person","incident","people",…}. PEOPLE are those of whom PagerDuty
  * was asked: "actor" who did it, "from" the configuration's, "to" whom it was given to; each {"id","email"}, or {} for a stranger.
+ * A "find" that begins with the step "read" looks how the incident stands, which incidents.h then makes something of.
  */
 #ifndef HANDLERS_PAGERDUTY_DEEDS_INTERNAL_H
 #define HANDLERS_PAGERDUTY_DEEDS_INTERNAL_H
@@ -33,6 +34,7 @@ struct deed {
 	struct alert *alert;
 	char subject[24];
 	bool is_rendering;
+	const cJSON *last; /* the incident as this answer tells of it; NULL: it does not */
 };
 struct verb {
 	const char *name;
