@@ -317,17 +317,24 @@ static void plan_delivery(struct courier *courier, struct lane *lane, struct wor
 	delivery_move(delivery, &courier->planned);
 }
 
-/* WORD has nothing to say before AT: it counts as no attempt. Inside an event. */
-static bool put_off(struct courier *courier, struct word *word, int64_t at, struct error *err)
+/* Word ID, which was rendered and may have been changed by that, has nothing to say before AT: it
+ * counts as no attempt. Inside an event. */
+static bool put_off(struct courier *courier, int64_t id, int64_t at, struct error *err)
 {
 	const int64_t soonest = clock_now() + 1;
+	struct word *word = storage_word(courier->loop->storage, id);
+	bool ok;
 
+	if (word == NULL)
+		return true;
 	word->state = WORD_WAITING;
 	word->not_before = at > soonest ? at : soonest;
 	/* Nobody waits for it any longer than that. */
 	if (word->deadline != TIME_NONE && word->not_before > word->deadline)
 		word->not_before = word->deadline + 1;
-	return storage_put_word(courier->loop->storage, word, err);
+	ok = storage_put_word(courier->loop->storage, word, err);
+	word_free(word);
+	return ok;
 }
 
 /* A page that may have been sent is looked for by the REST API: it does not wait for a limit that
@@ -372,7 +379,7 @@ static enum turn take_turn(
 		goto out;
 	}
 	if (spoken.waits_until > 0) {
-		bool ok = put_off(courier, word, spoken.waits_until, &err);
+		bool ok = put_off(courier, word->id, spoken.waits_until, &err);
 
 		turn = loop_event_end(loop, ok, &err) && ok ? TURN_WAITS : TURN_TROUBLE;
 		goto out;
@@ -549,6 +556,7 @@ struct picked {
 	int64_t ids[MEND_MAX];
 	size_t count;
 	const struct lane *lane;
+	const char *subject;
 	enum word_peer peer;
 	int64_t now;
 	bool only_target;
@@ -829,6 +837,34 @@ bool courier_release(struct courier *courier, enum word_peer peer, struct error 
 		lane->failures = 0;
 		lane_wake(lane);
 	}
+	return ok;
+}
+
+static bool pick_expectant(void *ctx, const struct word *word)
+{
+	struct picked *picked = ctx;
+
+	/* What was tried, and put off, waits for something else. */
+	if (word->attempts == 0 && word->not_before != TIME_NONE &&
+	    strcmp(word->subject, picked->subject) == 0)
+		picked->ids[picked->count++] = word->id;
+	return picked->count < RELEASE_MAX;
+}
+
+bool courier_go_on(struct courier *courier, const char *subject, struct error *err)
+{
+	struct storage *storage = courier->loop->storage;
+	struct picked *picked;
+	bool ok;
+
+	if (!storage_has_word(storage, PAGERDUTY_LANE, NULL, subject))
+		return true;
+	picked = xcalloc(1, sizeof(*picked));
+	picked->subject = subject;
+	ok = storage_each_due_word(
+		 storage, PAGERDUTY_LANE, INT64_MAX, RELEASE_MAX, pick_expectant, picked, err) &&
+	     requeue(courier, picked, err);
+	free(picked);
 	return ok;
 }
 

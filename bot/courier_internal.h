@@ -114,6 +114,8 @@ bool courier_heal(struct courier *courier, struct lane *lane, bool only_target, 
 /* PEER is back: words that were put off while it was away need not wait any longer. Inside an
  * event. */
 bool courier_release(struct courier *courier, enum word_peer peer, struct error *err);
+/* SUBJECT's page was taken: what a conversation about it waits for may be so now. Inside an event. */
+bool courier_go_on(struct courier *courier, const char *subject, struct error *err);
 uint64_t courier_back_off_s(int64_t failures, uint64_t max_s);
 
 /* delivery.c */

@@ -426,6 +426,9 @@ static bool settle_said(struct delivery *delivery, struct error *err)
 	    strcmp(delivery->spoken.method, "chat.postMessage") == 0 &&
 	    !courier_heal(courier, lane, true, err))
 		return false;
+	if (peer == PEER_PAGERDUTY_EVENTS &&
+	    !courier_go_on(courier, delivery->word->subject, err))
+		return false;
 	if (was_away(courier, peer) && !courier_release(courier, peer, err))
 		return false;
 	courier->peer_failures[peer] = 0;

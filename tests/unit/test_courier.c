@@ -1020,6 +1020,37 @@ static void conversation__that_waited__goes_when_its_time_has_come(void **state)
 	assert_int_equal(words_in(world, WORD_WAITING), 1);
 }
 
+static void conversation__that_waits_for_its_page__goes_when_it_was_taken(void **state)
+{
+	struct world *world = *state;
+	char fingerprint[13];
+	int64_t ids[3];
+	struct word *word;
+
+	key_fingerprint(ROUTING_KEY, fingerprint);
+	begin(world);
+	for (size_t i = 0; i < 3; i++) {
+		ids[i] = leave_talk(world, PAGERDUTY_LANE, i == 1 ? "A2" : "A1",
+		    i == 2 ? "{\"path\":\"/behind\"}" : "{\"path\":\"/waited\"}");
+		if (i == 2)
+			continue;
+		word = storage_word(world->bot->storage, ids[i]);
+		word->not_before = clock_now() + 1000;
+		assert_true(storage_put_word(world->bot->storage, word, NULL));
+		word_free(word);
+	}
+	end(world);
+	turn(world, 10);
+	assert_int_equal(world->peer.call_count, 0);
+	send_alert(world, "paged", fingerprint); /* A1 */
+	wait_calls(world, "/behind", 1);
+
+	assert_int_equal(calls_of(world, "/waited"), 1);
+	word = storage_word(world->bot->storage, ids[1]);
+	assert_true(word->not_before > clock_now() + 900);
+	word_free(word);
+}
+
 static void conversation__that_waits_past_its_deadline__is_dropped_then(void **state)
 {
 	struct world *world = *state;
@@ -1472,6 +1503,9 @@ int main(void)
 		setup_talks, teardown),
 	    cmocka_unit_test_setup_teardown(
 		conversation__that_waited__goes_when_its_time_has_come,
+		setup_talks, teardown),
+	    cmocka_unit_test_setup_teardown(
+		conversation__that_waits_for_its_page__goes_when_it_was_taken,
 		setup_talks, teardown),
 	    cmocka_unit_test_setup_teardown(
 		conversation__that_waits_past_its_deadline__is_dropped_then,
