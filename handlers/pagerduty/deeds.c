@@ -785,6 +785,7 @@ bool deed_by_events(struct deed *deed, const char *why, struct error *err)
 
 	log_info("A%" PRId64 " %s is %s why=%s", deed->alert->id, deed->verb->name,
 	    text_is_empty(event) ? "not done in PagerDuty" : "done in PagerDuty by an event", why);
+	deed->last = NULL; /* how it stood before the event tells nothing */
 	if (event != NULL && event[0] == '\0')
 		return deed_over(deed);
 	if (event != NULL && strcmp(event, "reopen") == 0) {

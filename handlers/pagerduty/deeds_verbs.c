@@ -433,27 +433,20 @@ static bool done_policy(struct deed *deed, const cJSON *answer, struct error *er
 	return ok;
 }
 
-/* It called somebody who has not taken it: open, until they do. */
+/* It calls somebody who has not taken it yet: open, until they do. Whom it was given to is told already. */
 static bool becomes_theirs(struct deed *deed, struct error *err)
 {
-	struct buf line;
-	bool ok;
+	const char *who = json_text(deed->body, "who");
 
-	buf_init(&line, DEED_LINE_MAX);
-	buf_puts(&line, "PagerDuty calls ");
-	put_wanted(deed, &line);
-	buf_puts(&line, ": open until they ack");
-	ok = alert_follow(deed->desk, deed->alert,
-	    &(struct alert_turn){.by = {.who = "PagerDuty", .via = "pagerduty"},
-		.what = "unacked",
-		.status = ALERT_OPEN,
-		.page_status = "triggered",
-		.note = "it calls whom it was assigned to",
-		.line = buf_text(&line),
-		.at = TIME_NONE},
-	    err);
-	buf_fini(&line);
-	return ok && deed_finish(deed, err);
+	return alert_follow(deed->desk, deed->alert,
+		   &(struct alert_turn){.by = {.who = who != NULL ? who : "PagerDuty", .via = "pagerduty"},
+		       .what = "unacked",
+		       .status = ALERT_OPEN,
+		       .page_status = "triggered",
+		       .note = "PagerDuty calls whom it was assigned to",
+		       .at = TIME_NONE},
+		   err) &&
+	       deed_finish(deed, err);
 }
 
 static bool done_assign(struct deed *deed, const cJSON *answer, struct error *err)
