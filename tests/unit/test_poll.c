@@ -721,6 +721,61 @@ static void tick__beside_webhooks__asks_every_30_s(void **state)
 	assert_int_equal(asked, 4);
 }
 
+/* Seconds from one poll to the next. */
+static int64_t pause_of(struct desk_world *w)
+{
+	int64_t begin;
+
+	tick(w);
+	answers(w, 200, PAGE("", "false"));
+	begin = w->desk->now;
+	while (polls(w).count == 0 && w->desk->now < begin + 1000) {
+		w->desk->now++;
+		tick(w);
+	}
+	answers(w, 200, PAGE("", "false"));
+	return w->desk->now - begin;
+}
+
+static void tick__with_any_interval__keeps_it_or_a_minute_beside_webhooks(void **state)
+{
+	static const struct {
+		int64_t interval, alone, beside;
+	} cases[] = {{15, 15, 30}, {30, 30, 30}, {45, 45, 45}, {60, 60, 60}, {600, 600, 60}, {5, 5, 30}};
+	static char secret[] = "hook-secret-0000000000";
+	char *secrets[] = {secret, NULL}, **configured;
+	struct desk_world *w = *state;
+
+	incident(w, "Q1");
+	configured = w->config->pagerduty.webhook_secrets;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (int beside = 0; beside < 2; beside++) {
+			w->config->pagerduty.poll_interval_s = cases[i].interval;
+			w->config->pagerduty.webhook_secrets = beside ? secrets : configured;
+			w->desk->now += 1000;
+			every_day(w);
+			assert_int_equal(pause_of(w), beside ? cases[i].beside : cases[i].alone);
+		}
+	}
+	w->config->pagerduty.webhook_secrets = configured;
+}
+
+static void tick__with_a_shorter_interval_after_a_reload__does_not_wait_for_the_longer(void **state)
+{
+	struct desk_world *w = *state;
+
+	incident(w, "Q1");
+	every_day(w);
+	w->config->pagerduty.poll_interval_s = 3600;
+	tick(w);
+	answers(w, 200, PAGE("", "false"));
+	w->config->pagerduty.poll_interval_s = 15;
+	w->desk->now++;
+	tick(w);
+
+	assert_int_equal(polls(w).count, 1);
+}
+
 static void tick__while_one_is_under_way__leaves_no_other(void **state)
 {
 	struct desk_world *w = *state;
@@ -1419,6 +1474,8 @@ int main(void)
 	    TEST(tick__when_all_is_over__asks_for_what_is_reopened, setup),
 	    TEST(tick__every_second__asks_every_interval, setup),
 	    TEST(tick__beside_webhooks__asks_every_30_s, setup_hooks),
+	    TEST(tick__with_any_interval__keeps_it_or_a_minute_beside_webhooks, setup),
+	    TEST(tick__with_a_shorter_interval_after_a_reload__does_not_wait_for_the_longer, setup),
 	    TEST(tick__while_one_is_under_way__leaves_no_other, setup),
 	    TEST(tick__after_the_clock_was_set_back__does_not_wait_for_it, setup),
 	    TEST(tick__after_a_rest_of_more_than_a_day__reads_no_further_back, setup),
