@@ -192,7 +192,7 @@ static void change__in_pagerduty__is_theirs_in_slack(void **state)
 	assert_false(world_has_button(cJSON_GetArrayItem(thread_of(w, id), 0), "alert_ack"));
 	/* A press that comes too late is answered with who has it. */
 	world_press_forced(w, "alice", URGENT, text(json_get(world_alert(w, id), "slack"), "ts"),
-	    "alert_ack", id);
+	    "alert_ack", "A1:1");
 	world_until(w, world_find_ephemeral(w, "U0ALICE", "already acked by <@U0BOB>") != NULL);
 
 	world_pd_act(w, "Dave", key_of(w, other), "resolve", "\"note\":\"<!channel> *all* clear\"");

@@ -137,7 +137,8 @@ static void deed__of_each_kind_in_each_state__is_done_in_pagerduty_as_who_did_it
 		for (j = 0; j < BEFORE_COUNT; j++) {
 			before_lines = (j != OPEN) + (deeds[i].after[j] != NULL);
 			/* Whom PagerDuty calls next is told besides. */
-			before_lines += lines(w, ids[i][j], "Escalated to level 2 in PagerDuty");
+			before_lines += lines(w, ids[i][j], "Escalated to level 2 in PagerDuty") +
+					lines(w, ids[i][j], "PagerDuty calls <@U0CAROL>");
 			if (lines(w, ids[i][j], NULL) != before_lines ||
 			    lines(w, ids[i][j], "> in PagerDuty") != 0)
 				differs(w, names[i][j], ids[i][j], "something was told twice");
