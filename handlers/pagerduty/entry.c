@@ -135,10 +135,10 @@ static bool read_resolve(const cJSON *entry, struct change *change, struct buf *
 		return true;
 	if (at != TIME_NONE && change->at != TIME_NONE && !is_near(at, change->at, MERGE_S))
 		return true;
-	/* Its alerts are elsewhere. Without knowing where, nothing of them is over. */
+	/* Its alerts are elsewhere; where that is not told, they are looked for. */
+	change->did = DID_MERGE;
 	change->into = rest_ref(reason, "incident");
 	change->into_number = summary_number(json_text(json_get(reason, "incident"), "summary"));
-	change->did = change->into != NULL ? DID_MERGE : DID_OTHER;
 	change->note = NULL;
 	return true;
 }

@@ -32,7 +32,7 @@ static void read_one(const cJSON *entry)
 		if (!entry_did(entry, &did) || !rest_is_id(change.incident) || !is_id_or_none(change.agent_id) ||
 		    !is_id_or_none(change.to_id) || !is_id_or_none(change.into))
 			abort();
-		if ((change.did == DID_NOTE && change.note == NULL) || (change.did == DID_MERGE && change.into == NULL))
+		if (change.did == DID_NOTE && change.note == NULL)
 			abort();
 		/* All of it can be read to its end. */
 		if (touch(change.agent_name) + touch(change.status) + touch(change.to_name) + touch(change.note) > SIZE_MAX / 2)

@@ -121,7 +121,7 @@ static const struct entry_case {
     {"resolved before it was merged", ENTRY("R1", "resolve", ON, BOB ",\"incident\":{\"id\":\"Q1\",\"resolved_at\":\"2026-03-02T13:00:06Z\",\"resolve_reason\":{\"type\":\"merge_resolve_reason\",\"incident\":{\"id\":\"Q2\"}}}"), true,
 	{.did = DID_RESOLVE, .agent = AGENT_PERSON, .agent_id = "PBOB001", .agent_name = "Bob Example", .status = "resolved"}},
     {"merged, nobody knows into what", ENTRY("R1", "resolve", ON, BOB ",\"incident\":{\"id\":\"Q1\",\"resolve_reason\":{\"type\":\"merge_resolve_reason\",\"incident\":{\"id\":\"/\"}}}"), true,
-	{.did = DID_OTHER, .agent = AGENT_PERSON, .agent_id = "PBOB001", .agent_name = "Bob Example", .status = "resolved"}},
+	{.did = DID_MERGE, .agent = AGENT_PERSON, .agent_id = "PBOB001", .agent_name = "Bob Example", .status = "resolved"}},
     {"asked to help", ENTRY("R1", "responder_request_for_user", ON, BOB ",\"user\":{\"id\":\"PCAROL1\",\"summary\":\"Carol\"}," OF("Q1")), true,
 	{.did = DID_RESPONDER, .agent = AGENT_PERSON, .agent_id = "PBOB001", .agent_name = "Bob Example", .to_id = "PCAROL1", .to_name = "Carol"}},
     {"notified", ENTRY("R1", "notify", ON, "\"user\":{\"id\":\"PBOB001\"}," OF("Q1")), false, {0}},
@@ -322,7 +322,7 @@ static void entry__with_a_member_of_another_type__harms_nothing(void **state)
 				assert_true(rest_is_id(change.incident));
 				assert_true(change.agent_id == NULL || rest_is_id(change.agent_id));
 				assert_true(change.did != DID_NOTE || change.note != NULL);
-				assert_true(change.did != DID_MERGE || rest_is_id(change.into));
+				assert_true(change.into == NULL || rest_is_id(change.into));
 				tried++;
 			}
 			kept = entry_compact(entry);
@@ -1014,6 +1014,65 @@ static void log__with_a_trigger_of_what_was_resolved__reopens_it(void **state)
 	assert_int_equal(status_of(w, alert), ALERT_OPEN);
 }
 
+/* The incident comes with each entry as it is now. */
+#define NOW_TRIGGERED "\"incident\":{\"id\":\"Q1\",\"status\":\"triggered\",\"created_at\":\"2026-03-02T11:00:00Z\"}"
+#define TO_CAROL "\"assignees\":[{\"id\":\"PCAROL1\",\"summary\":\"Carol\"}]"
+
+static void log__with_an_escalation_last__takes_the_ack_away(void **state)
+{
+	struct desk_world *w = *state;
+	int64_t alert = incident(w, "Q1");
+
+	every_day(w);
+	tick(w);
+	answers(w, 200,
+	    PAGE(ENTRY("R2", "escalate", "2026-03-02T11:59:57Z", BOB "," TO_CAROL "," NOW_TRIGGERED) "," ENTRY(
+		     "R1", "acknowledge", "2026-03-02T11:59:50Z", BOB "," NOW_TRIGGERED),
+		"false"));
+
+	assert_over(w);
+	assert_int_equal(status_of(w, alert), ALERT_OPEN);
+}
+
+static void log__with_an_escalation_before_an_unack__leaves_it_to_the_unack(void **state)
+{
+	struct desk_world *w = *state;
+	int64_t alert = incident(w, "Q1");
+
+	every_day(w);
+	tick(w);
+	answers(w, 200,
+	    PAGE(ENTRY("R3", "unacknowledge", "2026-03-02T11:59:58Z", BOB "," NOW_TRIGGERED) "," ENTRY("R2", "escalate", "2026-03-02T11:59:57Z",
+		     BOB "," TO_CAROL "," NOW_TRIGGERED) "," ENTRY("R1", "acknowledge", "2026-03-02T11:59:50Z", BOB "," NOW_TRIGGERED),
+		"false"));
+
+	assert_over(w);
+	assert_int_equal(status_of(w, alert), ALERT_OPEN);
+	assert_string_equal(timeline(w, alert), "acked escalated unacked ");
+}
+
+static void log__with_a_merge__follows_the_alert_to_the_other_incident(void **state)
+{
+	struct desk_world *w = *state;
+	int64_t alert = incident(w, "Q1");
+	struct incident newest;
+
+	every_day(w);
+	tick(w);
+	answers(w, 200,
+	    PAGE(ENTRY("R1", "resolve", "2026-03-02T11:59:57Z",
+		     BOB ",\"incident\":{\"id\":\"Q1\",\"status\":\"resolved\",\"resolved_at\":\"2026-03-02T11:59:57Z\",\"resolve_reason\":{\"type\":"
+			 "\"merge_resolve_reason\",\"incident\":{\"id\":\"Q2\",\"summary\":\"[#8] x\"}}}"),
+		"false"));
+
+	assert_over(w);
+	assert_true(storage_incident(w->storage, alert, &newest));
+	assert_string_equal(newest.id, "Q2");
+	assert_int_equal(newest.number, 8);
+	assert_int_equal(status_of(w, alert), ALERT_OPEN); /* it is not over with the incident it left */
+	incident_fini(&newest);
+}
+
 static void log__of_somebody_unknown__asks_first_who_that_is(void **state)
 {
 	struct desk_world *w = *state;
@@ -1489,6 +1548,9 @@ int main(void)
 	    TEST(log__with_a_key_that_is_not_this_alert_s__links_nothing, setup),
 	    TEST(log__with_an_older_incident_of_the_alert__leaves_the_newer_the_newest, setup),
 	    TEST(log__with_a_trigger_of_what_was_resolved__reopens_it, setup),
+	    TEST(log__with_an_escalation_last__takes_the_ack_away, setup),
+	    TEST(log__with_an_escalation_before_an_unack__leaves_it_to_the_unack, setup),
+	    TEST(log__with_a_merge__follows_the_alert_to_the_other_incident, setup),
 	    TEST(log__of_somebody_unknown__asks_first_who_that_is, setup),
 	    TEST(log__longer_than_is_read_at_once__is_made_up_for_by_reading_everything, setup),
 	    TEST(log__with_more_than_can_be_kept__is_made_up_for_by_reading_everything, setup),
