@@ -25,8 +25,8 @@
 #define URL_MAX 2000           /* bytes of an incident's address */
 #define MERGES_MAX 8           /* from one incident to the next, and the next */
 #define ASSIGNED_MAX 64        /* incidents of which is remembered when they were last given to somebody */
+#define LOOK_LASTS_S 3600      /* what could not be asked for so long is asked by the poll */
 #define ASSIGNED_MARK "pagerduty.assigned"
-#define GAP_MARK "pagerduty.gap" /* the next poll reads everything: handlers/pagerduty/poll.h */
 
 /* A change, made ready for those that it is about. */
 struct news {
@@ -533,9 +533,27 @@ static void set_status(struct incident *incident, const char *status, int64_t at
 		replace_text(&incident->merged_into, NULL);
 }
 
-static bool look_again(struct desk *desk, struct error *err)
+/*
+ * How ALERT's incident stands is asked, once what is on its way there was said: incident_read() hears it. It is a finding of what is found
+ * already (handlers/pagerduty/deeds_internal.h has the body), so it begins with reading.
+ */
+static bool look_again(struct desk *desk, const struct alert *alert, struct error *err)
 {
-	return storage_put_mark(desk->storage, GAP_MARK, "1", err);
+	char subject[24], coalesce[40];
+	cJSON *body;
+
+	if (!rest_is_on(desk))
+		return true;
+	subject_of(alert->id, subject);
+	snprintf(coalesce, sizeof(coalesce), "deed:look:%s", subject);
+	body = cJSON_CreateObject();
+	json_put(body, "verb", "find");
+	json_put(body, "step", "read");
+	json_put(body, "who", "headsup");
+	json_put(body, "via", "headsup");
+	cJSON_AddBoolToObject(body, "is_token", true);
+	json_put_int(body, "at", desk->now);
+	return rest_leave(desk, WORD_DEED, subject, coalesce, body, REST_FIRST_DEED, LOOK_LASTS_S, err);
 }
 
 /* NULL and true: it is gone since. */
@@ -848,19 +866,33 @@ static bool holds(const struct news *news, const struct rule *rule, struct alert
 	return deed_again(news->desk, alert, err);
 }
 
+/* May what came first be told wrongly: of one second, or crossing what was done here? Then PagerDuty is asked how it stands. */
+static bool is_doubtful(const struct news *news, const struct rule *rule, const struct alert *alert, const struct incident *incident,
+    enum verdict verdict)
+{
+	if (news->is_read || verdict == PAST)
+		return false;
+	if (verdict == ASKS)
+		return true;
+	if (news->did->is_state && news->change->did != DID_TRIGGER && incident->status_at == news->at &&
+	    !text_equal(incident->status, news->status))
+		return true;
+	if (becomes(rule, news, alert) == alert->status)
+		return false;
+	return (news->is_echo && verdict == FACTS) ||
+	       (is_done_here(alert) && (news->at == alert->changed_at || is_under_way(news->desk, alert)));
+}
+
 /* ALERT follows NEWS of its INCIDENT, where it is to. */
 static bool follow(const struct news *news, struct alert *alert, struct incident *incident, enum known known, struct error *err)
 {
 	const struct rule *rule = rule_of(news->change->did, alert->status, known, news->change->agent);
-	/* Of one second, in another order than they were done, perhaps. */
-	const bool is_doubtful = !news->is_read && news->did->is_state && news->status != NULL && incident->status_at == news->at &&
-				 !text_equal(incident->status, news->status) && news->change->did != DID_TRIGGER;
 	enum verdict verdict;
 	int64_t newest;
 
 	if (!judge(news, rule, alert, incident, &verdict, &newest, err))
 		return false;
-	if ((is_doubtful || verdict == ASKS) && !look_again(news->desk, err))
+	if (is_doubtful(news, rule, alert, incident, verdict) && !look_again(news->desk, alert, err))
 		return false;
 	switch (verdict) {
 	case HOLDS:
@@ -944,11 +976,11 @@ static bool merge(const struct news *news, struct alert *alert, struct incident 
 
 	/* Without knowing where its alerts are, nothing of them is over: the next look tells. */
 	if (!has_into || text_equal(incident->merged_into, news->change->into))
-		return look_again(news->desk, err);
+		return look_again(news->desk, alert, err);
 	set_status(incident, "resolved", no_later(news->desk, news->at));
 	replace_text(&incident->merged_into, news->change->into);
 	ok = storage_put_incident(news->desk->storage, incident, err) && link_into(news, alert, incident, &into, err) &&
-	     look_again(news->desk, err);
+	     look_again(news->desk, alert, err);
 	if (ok && was_mistaken(news, alert))
 		turn.status = text_equal(into.status, "acknowledged") ? ALERT_ACKED : ALERT_OPEN;
 	if (ok && (turn.status >= 0 || !is_over(alert)) && !text_equal(alert->page_status, "waiting"))
@@ -1165,7 +1197,7 @@ static bool look_closer(const struct news *news, struct alert *alert, struct inc
 	if (news->did->is_state || reading.status == NULL || text_equal(reading.status, incident->status) || is_past(news, incident))
 		return true;
 	/* Polling reads who did it, and when. */
-	return rest_is_on(news->desk) ? look_again(news->desk, err) : stand(news->desk, &reading, alert, incident, err);
+	return rest_is_on(news->desk) ? look_again(news->desk, alert, err) : stand(news->desk, &reading, alert, incident, err);
 }
 
 static bool follow_one(const struct news *news, int64_t id, struct error *err)

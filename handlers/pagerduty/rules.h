@@ -31,7 +31,7 @@ enum whose { SAME,
 #define RULE_LATE 2     /* holds also against what was done here after it, but for a reopening: nothing reopens by accident */
 #define RULE_AFTER 4    /* only when it came after what was known, to the second; else nobody can tell, and PagerDuty is asked */
 #define RULE_AGAIN 8    /* PagerDuty is told again how the alert stands */
-#define RULE_LOOK 16    /* PagerDuty knows something that we missed: everything is read at the next poll */
+#define RULE_LOOK 16    /* PagerDuty knows something that we missed: it is asked how the incident stands */
 #define RULE_ONCE 32    /* nothing changes by it, so it may come up again and again: told once */
 #define RULE_CHANGES 64 /* told only where the state changes by it */
 #define RULE_OTHERS 128 /* told only where somebody else has the alert */
