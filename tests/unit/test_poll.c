@@ -791,6 +791,34 @@ static void tick__while_one_is_under_way__leaves_no_other(void **state)
 	assert_int_equal(polls(w).id, first);
 }
 
+static void tick__while_one_waits_is_said_or_stuck__leaves_no_other(void **state)
+{
+	static const enum word_state states[] = {WORD_WAITING, WORD_SENDING, WORD_STUCK};
+	struct desk_world *w = *state;
+	struct error err = {0};
+	struct word *word;
+
+	incident(w, "Q1");
+	tick(w);
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		word = storage_word(w->storage, polls(w).id);
+		word->attempts = 1;
+		word->state = states[i];
+		word->not_before = NOON + 300; /* PagerDuty asked for patience */
+		desk_world_begin(w);
+		assert_true(storage_put_word(w->storage, word, &err));
+		desk_world_end(w, true);
+		word_free(word);
+		w->desk->now += 15;
+		tick(w);
+
+		assert_int_equal(polls(w).count, 1);
+		word = storage_word(w->storage, polls(w).id);
+		assert_int_equal(word->not_before, NOON + 300);
+		word_free(word);
+	}
+}
+
 static void tick__after_the_clock_was_set_back__does_not_wait_for_it(void **state)
 {
 	struct desk_world *w = *state;
@@ -877,6 +905,52 @@ static void log__of_two_pages_with_an_entry_on_both__is_told_once_and_in_order(v
 	assert_string_equal(timeline(w, alert), "acked noted unacked resolved ");
 }
 
+static int occurrences(const char *text, const char *part)
+{
+	int count = 0;
+
+	for (const char *at = text; (at = strstr(at, part)) != NULL; at++)
+		count++;
+	return count;
+}
+
+static void log__on_its_way__keeps_what_is_ours_once(void **state)
+{
+	struct desk_world *w = *state;
+	struct word *word;
+
+	incident(w, "Q1");
+	every_day(w);
+	tick(w);
+	answers(w, 200,
+	    PAGE(ENTRY("R3", "resolve", "2026-03-02T11:59:58Z", BOB "," OF("QOTHER1")) "," ENTRY(
+		     "R2", "acknowledge", "2026-03-02T11:59:57Z", BOB "," OF("Q1")),
+		"true"));
+	answers(w, 200, PAGE(ENTRY("R2", "acknowledge", "2026-03-02T11:59:57Z", BOB "," OF("Q1")), "true"));
+
+	word = storage_word(w->storage, polls(w).id);
+	assert_int_equal(occurrences(word->body, "\"R2\""), 1);
+	assert_int_equal(occurrences(word->body, "QOTHER1"), 0);
+	word_free(word);
+}
+
+static void log__of_one_second__is_told_in_its_order(void **state)
+{
+	struct desk_world *w = *state;
+	int64_t alert = incident(w, "Q1");
+
+	every_day(w);
+	tick(w);
+	answers(w, 200,
+	    PAGE(ENTRY("R3", "unacknowledge", "2026-03-02T11:59:58Z", BOB "," OF("Q1")) "," ENTRY(
+		     "R2", "acknowledge", "2026-03-02T11:59:58Z", BOB "," OF("Q1")),
+		"false"));
+
+	assert_over(w);
+	assert_string_equal(timeline(w, alert), "acked unacked ");
+	assert_int_equal(status_of(w, alert), ALERT_OPEN);
+}
+
 static void log__read_again_by_the_next_poll__is_told_once(void **state)
 {
 	struct desk_world *w = *state;
@@ -950,6 +1024,29 @@ static void log__with_the_key_on_a_later_page__is_read_once_more(void **state)
 
 	assert_over(w);
 	assert_int_equal(status_of(w, alert), ALERT_ACKED);
+}
+
+static void log__with_new_keys_on_later_pages__is_not_read_for_ever(void **state)
+{
+	static const char *const incidents[] = {"QONE", "QTWO"};
+	struct desk_world *w = *state;
+	char *page;
+
+	paged(w);
+	paged(w);
+	every_day(w);
+	tick(w);
+	for (int round = 0; round < 2; round++) {
+		assert_asks_with(w, "/log_entries?", "&offset=0");
+		answers(w, 200, PAGE(ENTRY("R2", "notify", "2026-03-02T11:59:57Z", OF("Q1")), "true"));
+		page = xasprintf("{\"log_entries\":[{\"id\":\"R%d\",\"type\":\"trigger_log_entry\"," AT("2026-03-02T11:59:01Z") "," SERVICE
+				 ",\"channel\":{\"incident_key\":\"headsup-A%d\"},\"incident\":{\"id\":\"%s\"}}],\"more\":false}",
+		    round + 10, round + 1, incidents[round]);
+		answers(w, 200, page);
+		free(page);
+	}
+
+	assert_over(w);
 }
 
 static void log__with_a_key_that_is_not_this_alert_s__links_nothing(void **state)
@@ -1294,6 +1391,19 @@ static void everything__read_a_while_ago__is_read_again_when_it_is_time(void **s
 	}
 }
 
+static void everything__read_before_the_start__is_read_again(void **state)
+{
+	struct desk_world *w = *state;
+
+	incident(w, "Q1");
+	every_day(w);
+	w->desk->started_at = w->desk->now - 30;
+	tick(w);
+	answers(w, 200, PAGE("", "false"));
+
+	assert_asks(w, "/incidents?");
+}
+
 static void everything__asked_for_by_a_gap__is_read_once(void **state)
 {
 	struct desk_world *w = *state;
@@ -1536,15 +1646,19 @@ int main(void)
 	    TEST(tick__with_any_interval__keeps_it_or_a_minute_beside_webhooks, setup),
 	    TEST(tick__with_a_shorter_interval_after_a_reload__does_not_wait_for_the_longer, setup),
 	    TEST(tick__while_one_is_under_way__leaves_no_other, setup),
+	    TEST(tick__while_one_waits_is_said_or_stuck__leaves_no_other, setup),
 	    TEST(tick__after_the_clock_was_set_back__does_not_wait_for_it, setup),
 	    TEST(tick__after_a_rest_of_more_than_a_day__reads_no_further_back, setup),
 	    TEST(log__asked_for__is_asked_with_what_it_needs, setup),
 	    TEST(log__with_news__is_told_oldest_first, setup),
 	    TEST(log__of_two_pages_with_an_entry_on_both__is_told_once_and_in_order, setup),
+	    TEST(log__on_its_way__keeps_what_is_ours_once, setup),
+	    TEST(log__of_one_second__is_told_in_its_order, setup),
 	    TEST(log__read_again_by_the_next_poll__is_told_once, setup),
 	    TEST(log__of_others__is_passed_over, setup),
 	    TEST(log__with_the_key_of_a_page__links_the_incident_and_tells_what_came_before_it, setup),
 	    TEST(log__with_the_key_on_a_later_page__is_read_once_more, setup),
+	    TEST(log__with_new_keys_on_later_pages__is_not_read_for_ever, setup),
 	    TEST(log__with_a_key_that_is_not_this_alert_s__links_nothing, setup),
 	    TEST(log__with_an_older_incident_of_the_alert__leaves_the_newer_the_newest, setup),
 	    TEST(log__with_a_trigger_of_what_was_resolved__reopens_it, setup),
@@ -1560,6 +1674,7 @@ int main(void)
 	    TEST(log__with_anything_in_it__comes_to_an_end, setup),
 	    TEST(start__with_incidents__reads_them_all, setup),
 	    TEST(everything__read_a_while_ago__is_read_again_when_it_is_time, setup),
+	    TEST(everything__read_before_the_start__is_read_again, setup),
 	    TEST(everything__asked_for_by_a_gap__is_read_once, setup),
 	    TEST(everything__refused__is_read_by_the_next_poll, setup),
 	    TEST(everything__dead_on_its_way__is_read_by_the_next_poll, setup),
