@@ -232,10 +232,15 @@ bool deed_over(struct deed *deed)
 	return !deed->is_rendering || rest_nothing(deed->talk);
 }
 
-/* May the step have been made before? */
-static bool is_unsure(const struct deed *deed)
+bool deed_look_first(struct deed *deed, const char *step, struct error *err)
 {
-	return deed->talk->word->is_unsure || deed->talk->word->attempts > 0;
+	const int64_t tries = number_of(deed, "tries", 0);
+
+	deed_set_int(deed, "tries", tries + 1);
+	deed_set_true(deed, "is_asked");
+	deed_set_true(deed, "is_again");
+	return deed_next(deed, step, err) &&
+	       rest_wait(deed->talk, deed->desk->now + ((int64_t)1 << (tries < DEED_RETRY_MAX ? tries : DEED_RETRY_MAX)));
 }
 
 bool deed_tell(struct deed *deed, const char *line, const char *what, const char *note, bool once, struct error *err)
@@ -723,7 +728,7 @@ static bool read_heard(struct deed *deed, const struct reply *reply, struct erro
 		return merged(deed, object, into, err);
 	deed_set(deed, "incident", id);
 	deed->last = object;
-	return deed->verb->decide(deed, object, err);
+	return deed_decide(deed, object, err);
 }
 
 bool deed_decide_anew(struct deed *deed, struct error *err)
@@ -888,9 +893,9 @@ static bool note_render(struct deed *deed, struct error *err)
 	if (text == NULL)
 		return deed_over(deed);
 	/* Made before, it may stand there already. */
-	if (is_unsure(deed)) {
+	if (deed->talk->word->is_unsure) {
 		free(text);
-		return deed_next(deed, "notes", err);
+		return deed_look_first(deed, "notes", err);
 	}
 	ok = put_notes_path(deed, &path) && deed_sender(deed) != NULL;
 	if (!ok) {

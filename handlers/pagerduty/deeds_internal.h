@@ -16,6 +16,7 @@
 #define DEED_CANDIDATES_MAX 5    /* incidents that one search looks into */
 #define DEED_NAMES_MAX 10        /* policies that are named where TEAM fits several */
 #define DEED_CALLED_MAX 5        /* people who are named as called */
+#define DEED_RETRY_MAX 6          /* doublings of the wait before what may have been done is looked for */
 #define DEED_SKEW_S 300          /* their clock and ours */
 #define DEED_LINK_SLACK_S 5      /* an incident may be linked before the answer to its page was read */
 #define DEED_USER_WAIT_S 2       /* between looks at whether Slack has told an e-mail … */
@@ -54,6 +55,8 @@ struct step {
 /* The next step is NAME; deed_over(): there is none. Both in render() and in heard(). */
 bool deed_next(struct deed *deed, const char *name, struct error *err);
 bool deed_over(struct deed *deed);
+/* For render(): what may have been done already is looked for first, by STEP; each time a while later. */
+bool deed_look_first(struct deed *deed, const char *step, struct error *err);
 /* What is left when the change itself is done: the note, and another look where it was refused. */
 bool deed_finish(struct deed *deed, struct error *err);
 /* The incident is read once more, and it is decided anew; not for ever. */
@@ -81,6 +84,8 @@ char *deed_actor_name(const struct deed *deed);
 /* deeds_verbs.c: what is done, and how it is written */
 
 const struct verb *deed_verb(const char *name); /* NULL: none */
+/* INCIDENT was read: goes on with what was begun, or decides. */
+bool deed_decide(struct deed *deed, const cJSON *incident, struct error *err);
 extern const struct step deed_alerts_step, deed_policy_step, deed_levels_step, deed_teams_step, deed_team_step,
     deed_policies_step, deed_write_step;
 /* Adds what comes back as DID to the intents; what was added before for the same is replaced where the step is made again. */

@@ -285,8 +285,10 @@ struct write {
 	const char *verb, *tail;
 	const char *status; /* of the incident, when nothing else is put */
 	void (*put)(const struct deed *deed, cJSON *root);
-	bool (*done)(struct deed *deed, const cJSON *answer, struct error *err);
-	bool is_loud; /* made twice it calls people twice */
+	/* INCIDENT is as it stands then; NULL: the answer does not tell. */
+	bool (*done)(struct deed *deed, const cJSON *incident, struct error *err);
+	/* Does INCIDENT, read after it may have been done, show that it was? NULL: its status does. */
+	bool (*stands)(const struct deed *deed, const cJSON *incident);
 };
 
 static bool write_next(struct deed *deed, const char *name, struct error *err)
@@ -368,12 +370,12 @@ static void put_request(const struct deed *deed, cJSON *root)
 	free(name);
 }
 
-static bool done_status(struct deed *deed, const cJSON *answer, struct error *err)
+static bool done_status(struct deed *deed, const cJSON *incident, struct error *err)
 {
 	const bool goes_on = json_true(deed->body, "goes_on");
 
 	deed_set(deed, "goes_on", NULL);
-	return stand_as(deed, json_get(answer, "incident"), -1, err) && (goes_on ? deed_decide_anew(deed, err) : deed_finish(deed, err));
+	return stand_as(deed, incident, -1, err) && (goes_on ? deed_decide_anew(deed, err) : deed_finish(deed, err));
 }
 
 /* The incident stands as it did, for other alerts; of this one it is resolved. */
@@ -386,9 +388,9 @@ static bool is_alone_resolved(struct deed *deed, struct error *err)
 	       deed_finish(deed, err);
 }
 
-static bool done_alerts(struct deed *deed, const cJSON *answer, struct error *err)
+static bool done_alerts(struct deed *deed, const cJSON *incident, struct error *err)
 {
-	(void)answer;
+	(void)incident;
 	return is_alone_resolved(deed, err);
 }
 
@@ -400,9 +402,8 @@ static bool done_escalating(struct deed *deed, const cJSON *incident, struct err
 	return deed_finish(deed, err);
 }
 
-static bool done_level(struct deed *deed, const cJSON *answer, struct error *err)
+static bool done_level(struct deed *deed, const cJSON *incident, struct error *err)
 {
-	const cJSON *incident = json_get(answer, "incident");
 	const int64_t level = body_int(deed, "level");
 	char line[64], note[32];
 
@@ -412,9 +413,8 @@ static bool done_level(struct deed *deed, const cJSON *answer, struct error *err
 	       done_escalating(deed, incident, err);
 }
 
-static bool done_policy(struct deed *deed, const cJSON *answer, struct error *err)
+static bool done_policy(struct deed *deed, const cJSON *incident, struct error *err)
 {
-	const cJSON *incident = json_get(answer, "incident");
 	const char *name = json_text(deed->body, "policy_name");
 	struct buf line, note;
 	bool ok;
@@ -449,9 +449,8 @@ static bool becomes_theirs(struct deed *deed, struct error *err)
 	       deed_finish(deed, err);
 }
 
-static bool done_assign(struct deed *deed, const cJSON *answer, struct error *err)
+static bool done_assign(struct deed *deed, const cJSON *incident, struct error *err)
 {
-	const cJSON *incident = json_get(answer, "incident");
 	const char *to = json_text(deed_person(deed, "to"), "id"), *actor = json_text(deed_person(deed, "actor"), "id");
 	struct buf line;
 	bool ok;
@@ -475,12 +474,12 @@ static bool done_assign(struct deed *deed, const cJSON *answer, struct error *er
 	return becomes_theirs(deed, err);
 }
 
-static bool done_request(struct deed *deed, const cJSON *answer, struct error *err)
+static bool done_request(struct deed *deed, const cJSON *incident, struct error *err)
 {
 	struct buf line;
 	bool ok;
 
-	(void)answer;
+	(void)incident;
 	buf_init(&line, DEED_LINE_MAX);
 	buf_puts(&line, "PagerDuty asks ");
 	put_wanted(deed, &line);
@@ -490,16 +489,77 @@ static bool done_request(struct deed *deed, const cJSON *answer, struct error *e
 	return ok && deed_finish(deed, err);
 }
 
+static bool is_among(const cJSON *list, const char *member, const char *id)
+{
+	const cJSON *one;
+
+	cJSON_ArrayForEach(one, list) {
+		if (id != NULL && text_equal(rest_ref(one, member), id))
+			return true;
+	}
+	return false;
+}
+
+static bool has_it_alone(const struct deed *deed, const cJSON *incident)
+{
+	const char *to = json_text(deed_person(deed, "to"), "id");
+
+	return to != NULL && assignee_count(incident) == 1 && text_equal(json_text(assignee_at(incident, 0), "id"), to);
+}
+
+static bool is_acked_by_sender(const struct deed *deed, const cJSON *incident)
+{
+	return is_status(incident, "acknowledged") &&
+	       is_among(json_get(incident, "acknowledgements"), "acknowledger", deed_sender_id(deed));
+}
+
+/* Never by how it stands: the step before asks for the alerts in any case. */
+static bool are_alerts_resolved(const struct deed *deed, const cJSON *incident)
+{
+	(void)deed;
+	(void)incident;
+	return false;
+}
+
+/* Others have it now than before. */
+static bool is_moved(const struct deed *deed, const cJSON *incident)
+{
+	const cJSON *before = json_get(deed->body, "assignees"), *id;
+	const int count = assignee_count(incident);
+
+	if (count == 0)
+		return false;
+	if (count != cJSON_GetArraySize(before))
+		return true;
+	cJSON_ArrayForEach(id, before) {
+		if (!is_among(json_get(incident, "assignments"), "assignee", cJSON_GetStringValue(id)))
+			return true;
+	}
+	return false;
+}
+
+static bool is_given(const struct deed *deed, const cJSON *incident)
+{
+	const char *policy = rest_ref(incident, "escalation_policy");
+
+	return text_equal(policy, json_text(deed->body, "policy")) && !text_equal(policy, json_text(deed->body, "policy_before"));
+}
+
+static bool is_requested(const struct deed *deed, const cJSON *incident)
+{
+	return is_among(json_get(incident, "incidents_responders"), "user", json_text(deed_person(deed, "to"), "id"));
+}
+
 static const struct write writes[] = {
-    {"ack", DID_ACK, "PUT", "", "acknowledged", NULL, done_status, false},
-    {"unack", DID_UNACK, "PUT", "", "triggered", NULL, done_status, false},
-    {"resolve", DID_RESOLVE, "PUT", "", "resolved", NULL, done_status, false},
-    {"reopen", DID_REOPEN, "PUT", "", "triggered", NULL, done_status, false},
-    {"alerts", DID_RESOLVE, "PUT", "/alerts", NULL, put_alerts, done_alerts, false},
-    {"level", DID_ESCALATE, "PUT", "", NULL, put_level, done_level, false},
-    {"policy", DID_DELEGATE, "PUT", "", NULL, put_policy, done_policy, false},
-    {"assign", DID_REASSIGN, "PUT", "", NULL, put_assignment, done_assign, false},
-    {"request", DID_RESPONDER, "POST", "/responder_requests", NULL, put_request, done_request, true},
+    {"ack", DID_ACK, "PUT", "", "acknowledged", NULL, done_status, is_acked_by_sender},
+    {"unack", DID_UNACK, "PUT", "", "triggered", NULL, done_status, NULL},
+    {"resolve", DID_RESOLVE, "PUT", "", "resolved", NULL, done_status, NULL},
+    {"reopen", DID_REOPEN, "PUT", "", "triggered", NULL, done_status, NULL},
+    {"alerts", DID_RESOLVE, "PUT", "/alerts", NULL, put_alerts, done_alerts, are_alerts_resolved},
+    {"level", DID_ESCALATE, "PUT", "", NULL, put_level, done_level, is_moved},
+    {"policy", DID_DELEGATE, "PUT", "", NULL, put_policy, done_policy, is_given},
+    {"assign", DID_REASSIGN, "PUT", "", NULL, put_assignment, done_assign, has_it_alone},
+    {"request", DID_RESPONDER, "POST", "/responder_requests", NULL, put_request, done_request, is_requested},
 };
 
 static const struct write *write_of(const struct deed *deed)
@@ -529,7 +589,7 @@ bool deed_intend(struct deed *deed, enum did did, const char *note, struct error
 
 	change_name(did, note, what);
 	/* Of a step that is made again there is one already. */
-	if ((deed->talk->word->is_unsure || deed->talk->word->attempts > 0) && !forget_intent(deed, what, err))
+	if ((deed->talk->word->attempts > 0 || json_true(deed->body, "is_again")) && !forget_intent(deed, what, err))
 		return false;
 	return id == NULL ||
 	       storage_add_intent(deed->desk->storage, id, what, deed_sender_id(deed), deed->desk->now, err);
@@ -564,10 +624,9 @@ static bool write_render(struct deed *deed, struct error *err)
 
 	if (write == NULL || !rest_is_id(id) || deed_sender(deed) == NULL)
 		return deed_over(deed);
-	if (write->is_loud && (deed->talk->word->is_unsure || deed->talk->word->attempts > 0)) {
-		deed_set_true(deed, "is_asked");
-		return deed_next(deed, "read", err);
-	}
+	/* Made twice it may call people twice. */
+	if (deed->talk->word->is_unsure)
+		return deed_look_first(deed, "read", err);
 	if (!deed_intend(deed, write->did, NULL, err) || (has_reason && !intend_resolution(deed, note, err)))
 		return false;
 	root = cJSON_CreateObject();
@@ -674,7 +733,7 @@ static bool write_heard(struct deed *deed, const struct reply *reply, struct err
 		return true;
 	if (reply->ok) {
 		deed_set_true(deed, "is_written");
-		return write->done(deed, reply->body, err);
+		return write->done(deed, json_get(reply->body, "incident"), err);
 	}
 	if (!deed_intend_not(deed, write->did, NULL, err))
 		return false;
@@ -997,17 +1056,6 @@ const struct step deed_policies_step = {"policies", get_policies, policies_heard
 
 /* ---- what is to be done ----------------------------------------------------------------------------------------- */
 
-static bool is_among(const cJSON *list, const char *member, const char *id)
-{
-	const cJSON *one;
-
-	cJSON_ArrayForEach(one, list) {
-		if (id != NULL && text_equal(rest_ref(one, member), id))
-			return true;
-	}
-	return false;
-}
-
 /* Something newer stands here, or it is so already: the change is left out, their words are not. */
 static bool leave_out(struct deed *deed, struct error *err)
 {
@@ -1028,8 +1076,7 @@ static bool decide_ack(struct deed *deed, const cJSON *incident, struct error *e
 		return stays_resolved(deed, incident, err);
 	if (deed->alert->status == ALERT_OPEN)
 		return leave_out(deed, err);
-	if (is_status(incident, "acknowledged") &&
-	    is_among(json_get(incident, "acknowledgements"), "acknowledger", deed_sender_id(deed)))
+	if (is_acked_by_sender(deed, incident))
 		return stand_as(deed, incident, -1, err) && leave_out(deed, err);
 	return write_next(deed, "ack", err);
 }
@@ -1092,17 +1139,12 @@ static void know_assignees(struct deed *deed, const cJSON *incident)
 		deed_set(deed, "is_direct", NULL);
 }
 
-static bool escalate_to_person(struct deed *deed, const cJSON *incident, struct error *err)
+static bool escalate_to_person(struct deed *deed, struct error *err)
 {
 	const char *to = json_text(deed_person(deed, "to"), "id");
 
 	if (to == NULL)
 		return tell_stranger(deed, err);
-	if (json_true(deed->body, "is_asked") && is_among(json_get(incident, "incidents_responders"), "user", to)) {
-		deed_set_true(deed, "is_written");
-		return done_request(deed, NULL, err);
-	}
-	deed_set(deed, "is_asked", NULL);
 	/* Who asks has to be named by their id. */
 	return write_next(deed, deed_sender_id(deed) != NULL ? "request" : "assign", err);
 }
@@ -1116,9 +1158,11 @@ static bool decide_escalate(struct deed *deed, const cJSON *incident, struct err
 	if (is_status(incident, "resolved"))
 		return stays_resolved(deed, incident, err);
 	if (json_text(deed->body, "person") != NULL)
-		return escalate_to_person(deed, incident, err);
-	if (json_text(deed->body, "to") != NULL)
+		return escalate_to_person(deed, err);
+	if (json_text(deed->body, "to") != NULL) {
+		deed_set(deed, "policy_before", policy);
 		return deed_next(deed, "teams", err);
+	}
 	if (text_equal(json_text(incident, "urgency"), "low"))
 		return tell_no_further(deed, "incidents of low urgency climb no ladder", err);
 	if (policy == NULL)
@@ -1138,7 +1182,7 @@ static bool decide_assign(struct deed *deed, const cJSON *incident, struct error
 		return stays_resolved(deed, incident, err);
 	if (to == NULL)
 		return tell_stranger(deed, err);
-	if (assignee_count(incident) == 1 && text_equal(json_text(assignee_at(incident, 0), "id"), to))
+	if (has_it_alone(deed, incident))
 		return leave_out(deed, err);
 	return write_next(deed, "assign", err);
 }
@@ -1193,4 +1237,33 @@ const struct verb *deed_verb(const char *name)
 			return &verbs[i];
 	}
 	return NULL;
+}
+
+/* The deed's WRITE may have been made, and INCIDENT was read after that. *IS_TAKEN false: it is to be decided as before. */
+static bool take_up(struct deed *deed, const struct write *write, const cJSON *incident, bool *is_taken, struct error *err)
+{
+	const bool is_second = write->status != NULL && strcmp(write->name, deed->verb->name) != 0 &&
+			       strcmp(deed->verb->name, "again") != 0 && !json_true(deed->body, "goes_on");
+
+	*is_taken = true;
+	if (write->stands != NULL ? write->stands(deed, incident) : is_status(incident, write->status)) {
+		deed_set_true(deed, "is_written");
+		return write->done(deed, incident, err);
+	}
+	/* What came after the deed itself: an ack of what was assigned, an un-ack of what was escalated. */
+	if (is_second)
+		return is_status(incident, "resolved") ? deed_finish(deed, err) : write_next(deed, write->name, err);
+	*is_taken = false;
+	return true;
+}
+
+bool deed_decide(struct deed *deed, const cJSON *incident, struct error *err)
+{
+	const struct write *write = json_true(deed->body, "is_asked") ? write_of(deed) : NULL;
+	bool is_taken = false;
+
+	deed_set(deed, "is_asked", NULL);
+	if (write != NULL && !take_up(deed, write, incident, &is_taken, err))
+		return false;
+	return is_taken || deed->verb->decide(deed, incident, err);
 }

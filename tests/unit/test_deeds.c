@@ -1129,6 +1129,87 @@ static void request__that_may_have_been_made__is_looked_for_first(void **state)
 	}
 }
 
+static void write__whose_answer_was_lost__is_looked_for_and_not_made_twice(void **state)
+{
+	static const struct {
+		const char *name, *verb, *to;
+		enum alert_status stands;
+		struct call before[4], after[4]; /* the write that was lost lies between */
+		const char *line;
+		const char *page_status;
+	} table[] = {
+	    {"ack", "ack", NULL, ALERT_ACKED, {READ("triggered", "")}, {READ("acknowledged", ",\"acknowledgements\":[{\"acknowledger\":" ALICE "}]")},
+		NULL, "acknowledged"},
+	    {"ack, by another", "ack", NULL, ALERT_ACKED, {READ("triggered", "")},
+		{READ("acknowledged", ",\"acknowledgements\":[{\"acknowledger\":" BOB "}]"),
+		    {"PUT /incidents/Q1", A, STATUS("acknowledged"), 200, INCIDENT("acknowledged", "")}},
+		NULL, "acknowledged"},
+	    {"unack", "unack", NULL, ALERT_OPEN, {READ("acknowledged", "")}, {READ("triggered", "")}, NULL, "triggered"},
+	    {"resolve", "resolve", NULL, ALERT_RESOLVED, {READ("triggered", "")}, {READ("resolved", "")}, NULL, "resolved"},
+	    {"resolve of one of two", "resolve", NULL, ALERT_RESOLVED, {READ("triggered", TWO_ALERTS), {OURS, NULL, NULL, 200, OUR_ALERT}},
+		{READ("triggered", ONE_OF_TWO),
+		    {OURS, NULL, NULL, 200, "{\"alerts\":[{\"id\":\"PA1\",\"status\":\"resolved\",\"alert_key\":\"headsup-A1\"}]}"}},
+		NULL, "resolved"},
+	    {"reopen", "reopen", NULL, ALERT_OPEN, {READ("resolved", "")}, {READ("triggered", "")}, NULL, "triggered"},
+	    {"escalate", "escalate", NULL, ALERT_OPEN,
+		{READ("triggered", ASSIGNED(ALICE)), {"GET /escalation_policies/PEP", NULL, NULL, 200, POLICY},
+		    {ONCALLS, NULL, NULL, 200, ONCALL(ALICE, "1")}},
+		{READ("triggered", ASSIGNED(BOB))}, "Escalated to level 2 in PagerDuty: <@U0BOB> is called", "triggered"},
+	    {"escalate, not done", "escalate", NULL, ALERT_OPEN,
+		{READ("triggered", ASSIGNED(ALICE)), {"GET /escalation_policies/PEP", NULL, NULL, 200, POLICY},
+		    {ONCALLS, NULL, NULL, 200, ONCALL(ALICE, "1")}},
+		{READ("triggered", ASSIGNED(ALICE)), {"GET /escalation_policies/PEP", NULL, NULL, 200, POLICY},
+		    {ONCALLS, NULL, NULL, 200, ONCALL(ALICE, "1")},
+		    {"PUT /incidents/Q1", A, LEVEL("2"), 200, INCIDENT("triggered", ASSIGNED(BOB))}},
+		"Escalated to level 2 in PagerDuty: <@U0BOB> is called", "triggered"},
+	    {"to a team", "escalate", "network", ALERT_OPEN,
+		{READ("triggered", ""), {POLICIES("network"), NULL, NULL, 200, "{\"escalation_policies\":[" NET "]}"}},
+		{{"GET /incidents/Q1", NULL, NULL, 200,
+		    "{\"incident\":{\"id\":\"Q1\",\"status\":\"triggered\",\"escalation_policy\":{\"id\":\"PNET\"}}}"}},
+		"Given to the policy `Network`", "triggered"},
+	    {"assign", "assign", "U0BOB", ALERT_OPEN, {READ("triggered", ASSIGNED(ALICE))}, {READ("triggered", DIRECT(BOB))}, NULL, "triggered"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct desk_world *world = world_new(NULL);
+		struct alert *alert = paged_alert(world, table[i].stands), *now;
+		const char *const lines[3] = {table[i].line};
+		struct call after[5] = {{0}};
+		struct spoken spoken;
+		struct word *word;
+		struct error err = {0};
+
+		memcpy(after, table[i].after, sizeof(table[i].after));
+		alert->changed_at = NOON;
+		replace_text(&alert->changed_by, "U0ALICE");
+		replace_text(&alert->changed_via, "slack");
+		if (strcmp(table[i].verb, "assign") == 0)
+			replace_text(&alert->assignee, table[i].to);
+		assert_true(storage_put_alert(world->storage, alert, &err));
+		linked(world, alert, "Q1", NOON - 590);
+		assert_true(
+		    deed_leave(world->desk, &(struct actor){.who = "U0ALICE", .via = "slack"}, alert, table[i].verb, NULL, table[i].to, &err));
+		for (size_t j = 0; j < 4 && table[i].before[j].what != NULL; j++)
+			step(world, &table[i].before[j]);
+		assert_true(next_call(world, &word, &spoken));
+		if (strcmp(spoken.verb, "PUT") != 0)
+			fail_msg("%s: %s %s", table[i].name, spoken.verb, spoken.method);
+		spoken_fini(&spoken);
+		word_free(word);
+		dies(world);
+
+		plays(world, table[i].name, after);
+		assert_texts(world, table[i].name, WORD_THREAD, lines);
+		now = storage_alert(world->storage, alert->id, &err);
+		if (!text_equal(now->page_status, table[i].page_status))
+			fail_msg("%s: page_status is %s", table[i].name, now->page_status);
+		alert_free(now);
+		alert_free(alert);
+		world_free(world);
+	}
+}
+
 static void write__made_again__leaves_one_intent(void **state)
 {
 	static const struct call read = READ("triggered", ""),
@@ -1149,6 +1230,7 @@ static void write__made_again__leaves_one_intent(void **state)
 	spoken_fini(&spoken);
 	word_free(word);
 	dies(world);
+	step(world, &read);
 	step(world, &put);
 
 	change_name(DID_ACK, NULL, what);
@@ -1295,6 +1377,7 @@ int main(void)
 	    cmocka_unit_test(deed__by_whom_slack_does_not_tell__waits_and_then_goes_as_the_configured_one),
 	    cmocka_unit_test(note__that_may_have_been_posted__is_looked_for_first),
 	    cmocka_unit_test(request__that_may_have_been_made__is_looked_for_first),
+	    cmocka_unit_test(write__whose_answer_was_lost__is_looked_for_and_not_made_twice),
 	    cmocka_unit_test(write__made_again__leaves_one_intent),
 	    cmocka_unit_test(write__refused__leaves_no_intent),
 	    cmocka_unit_test(note__that_is_too_long__is_cut_between_characters),
