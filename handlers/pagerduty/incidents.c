@@ -861,7 +861,7 @@ static bool holds(const struct news *news, const struct rule *rule, struct alert
 	     (!is_turn(alert, &turn) || alert_follow(news->desk, alert, &turn, err));
 	buf_fini(&line);
 	free(note);
-	if (!ok || (rule->flags & RULE_AGAIN) == 0 || is_under_way(news->desk, alert))
+	if (!ok || !worth || (rule->flags & RULE_AGAIN) == 0 || is_under_way(news->desk, alert))
 		return ok;
 	return deed_again(news->desk, alert, err);
 }
@@ -1111,10 +1111,15 @@ static bool agrees(const struct alert *alert, const char *status)
 /* Has what ended here not come there yet? Then how it stands there is no reopening. */
 static bool is_end_unheard(const struct reading *reading, const struct alert *alert, enum known known)
 {
+	const bool is_since = reading->at != TIME_NONE && alert->changed_at != TIME_NONE && reading->at >= alert->changed_at;
+
 	if (!is_over(alert) || is_resolved(reading->status) || known == KNOWN_OVER)
 		return false;
+	/* What is claimed stays so when it is reopened there, and so does that. */
+	if (alert->status == ALERT_CLAIMED && is_since && reading->at > alert->changed_at)
+		return false;
 	/* An event that resolves was taken; since then it was reopened, and nobody told. */
-	return known == KNOWN_LIVE || reading->at == TIME_NONE || alert->changed_at == TIME_NONE || reading->at < alert->changed_at;
+	return known == KNOWN_LIVE || !is_since;
 }
 
 static bool told_again(struct desk *desk, const struct alert *alert, struct error *err)
