@@ -205,6 +205,79 @@ static void change__in_pagerduty__is_theirs_in_slack(void **state)
 	    world_http(w, "GET", "/v1/audit", WORLD_OPS, NULL, NULL)->body, "\"pagerduty\""));
 }
 
+/* Alice's ack from here made no sound there, Bob had it: what she does there later is hers. */
+static void change__by_somebody_who_also_acts_here__is_no_echo(void **state)
+{
+	struct world *w = *state;
+	const char *id = raised_and_linked(w, "no echo");
+
+	world_fault(w, "{\"webhook\":\"delay\",\"delay_ms\":1500}");
+	world_pd_act(w, "Bob", key_of(w, id), "ack", NULL);
+	types(w, "alice", id, "ack A#");
+	world_until(w, entries(w, id, "acknowledge", "Alice Example") == 1);
+	world_until(w, is_quiet(w));
+	world_pd_act(w, "Bob", key_of(w, id), "unack", NULL);
+	world_until(w, both(w, id, "open", "triggered"));
+	world_pd_act(w, "Alice", key_of(w, id), "ack", NULL);
+	world_until(w, both(w, id, "acked", "acknowledged"));
+	types(w, "alice", id, "resolve A#");
+	world_until(w, both(w, id, "resolved", "resolved") && is_quiet(w));
+	world_pd_act(w, "Alice", key_of(w, id), "reopen", NULL);
+	world_until(w, here(w, id, "open"));
+	world_pd_act(w, "Alice", key_of(w, id), "resolve", NULL);
+	world_until(w, here(w, id, "resolved"));
+	world_until(w, is_quiet(w));
+	assert_true(both(w, id, "resolved", "resolved"));
+}
+
+/* It fired again since: that one is the alert now, and what was resolved stays so. */
+static void change__to_what_fired_again__is_told_and_reopens_nothing(void **state)
+{
+	struct world *w = *state;
+	const char *id = raised_and_linked(w, "again"), *newer, *incident;
+
+	world_pd_act(w, "Bob", key_of(w, id), "resolve", NULL);
+	world_until(w, here(w, id, "resolved"));
+	newer = raised_and_linked(w, "again");
+	assert_string_equal(newer, "A2");
+	incident = text(incident_of(w, id), "id");
+	world_pd_act(w, "Bob", incident, "reopen", NULL);
+	world_until(w, lines(w, id, "<@U0BOB>") == 2);
+	world_until(w, is_quiet(w));
+	assert_true(here(w, id, "resolved"));
+	assert_true(both(w, newer, "open", "triggered"));
+}
+
+#define EVIL "<!channel> *x* `y` <https://evil.example|here> & \xE2\x80\xAE"
+
+static void names__that_are_hostile__are_only_names(void **state)
+{
+	struct world *w = *state;
+	const char *id = raised_and_linked(w, "hostile");
+	char *note = xasprintf("\"note\":\"%010000d<!here>\"", 0);
+
+	world_pd_config(w, "{\"users\":[{\"id\":\"PEVIL01\",\"name\":\"" EVIL
+			   "\",\"email\":\"evil@example.com\"}],"
+			   "\"policies\":[{\"id\":\"PEVIL02\",\"name\":\"" EVIL
+			   "\",\"levels\":[[\"PEVIL01\"]]}]}");
+	world_pd_act(w, "PEVIL01", key_of(w, id), "ack", NULL);
+	world_until(w, lines(w, id, "Acked by &lt;!channel&gt;") == 1);
+	world_until(w, card(w, id, "&lt;!channel&gt;"));
+	world_pd_act(w, "PEVIL01", key_of(w, id), "reassign", "\"to\":\"PEVIL02\"");
+	world_until(w, here(w, id, "open"));
+	world_pd_act(w, "PEVIL01", key_of(w, id), "note", note);
+	world_until(w, lines(w, id, "000000") == 1);
+	types(w, "alice", id, "escalate A# to nonesuch");
+	world_says(w, "alice", URGENT, "oncall");
+	world_until(w, is_quiet(w));
+	assert_int_equal(world_count(w, URGENT, "<!channel>"), 0);
+	assert_int_equal(world_count(w, URGENT, "<!here>"), 0);
+	assert_int_equal(world_count(w, URGENT, "<https://evil"), 0);
+	assert_null(world_find_ephemeral(w, "U0ALICE", "<!channel>"));
+	assert_null(world_find_ephemeral(w, "U0ALICE", "<https://evil"));
+	free(note);
+}
+
 static void card__of_a_paged_alert__links_its_incident(void **state)
 {
 	struct world *w = *state;
@@ -942,6 +1015,9 @@ int main(void)
 	    T(deed__of_somebody_who_left__is_headsups),
 	    OWN(deed__where_no_from_is_set__is_the_integrations_or_says_so),
 	    T(change__in_pagerduty__is_theirs_in_slack),
+	    T(change__by_somebody_who_also_acts_here__is_no_echo),
+	    T(change__to_what_fired_again__is_told_and_reopens_nothing),
+	    T(names__that_are_hostile__are_only_names),
 	    T(card__of_a_paged_alert__links_its_incident),
 	    T(deed__before_the_incident_can_be_found__is_done_when_it_can),
 	    OWN(deed__without_an_incident__is_said_by_events),

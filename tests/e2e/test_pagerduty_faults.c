@@ -382,11 +382,19 @@ static void webhooks__back_after_an_hour__tell_nothing_twice(void **state)
 
 static void daemon__down_while_people_act__agrees_when_it_is_back(void **state)
 {
-	static const bool is_lost[] = {true, false};
+	static const struct {
+		struct world_options options;
+		bool is_killed, is_lost;
+	} cases[] = {
+	    {{BOTH_WAYS}, true, true},
+	    /* PagerDuty tries again until it is back. */
+	    {{BOTH_WAYS}, false, false},
+	    {{POLLED}, true, false},
+	};
 	size_t i;
 
-	for (i = 0; i < 2; i++) {
-		struct world *w = world_start(&(struct world_options){BOTH_WAYS});
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct world *w = world_start(&cases[i].options);
 		struct shift shift;
 		int64_t since;
 		int before;
@@ -394,12 +402,11 @@ static void daemon__down_while_people_act__agrees_when_it_is_back(void **state)
 		*state = w;
 		shift = shift_begin(w);
 		before = writes(w);
-		if (i == 0)
+		if (cases[i].is_killed)
 			world_kill9(w);
 		else
 			assert_int_equal(world_term(w), 0);
-		/* Lost, or tried again until it is back. */
-		if (is_lost[i])
+		if (cases[i].is_lost)
 			world_fault(w, "{\"webhook\":\"lose\",\"times\":-1}");
 		shift_work(w, &shift);
 		world_boot(w);
@@ -489,6 +496,49 @@ static void daemon__killed_while_it_speaks_with_pagerduty__goes_on(void **state)
 	}
 }
 
+/* Two machines' clocks differ: in what order people acted is not for ours to say. */
+static void clocks__that_differ__do_not_decide_who_was_last(void **state)
+{
+	static const int64_t skews[] = {30, -30};
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		struct world *w = world_start(&(struct world_options){BOTH_WAYS, .clock = true});
+		const char *unacked, *reopened, *acked, *resolved;
+
+		*state = w;
+		world_clock_advance(w, skews[i]);
+		unacked = raised_and_linked(w, "acked here, unacked there");
+		reopened = raised_and_linked(w, "resolved here, reopened there");
+		acked = raised_and_linked(w, "unacked here, acked there");
+		resolved = raised_and_linked(w, "reopened here, resolved there");
+		types(w, "alice", unacked, "ack A#");
+		types(w, "alice", reopened, "resolve A#");
+		types(w, "alice", acked, "ack A#");
+		types(w, "alice", acked, "unack A#");
+		types(w, "alice", resolved, "resolve A#");
+		types(w, "alice", resolved, "reopen A#");
+		world_until(w, there(w, unacked, "acknowledged") && there(w, reopened, "resolved"));
+		world_until(w, is_quiet(w));
+		assert_true(there(w, acked, "triggered") && there(w, resolved, "triggered"));
+		world_pd_act(w, "Bob", key_of(w, unacked), "unack", NULL);
+		world_pd_act(w, "Bob", key_of(w, reopened), "reopen", NULL);
+		world_pd_act(w, "Bob", key_of(w, acked), "ack", NULL);
+		world_pd_act(w, "Bob", key_of(w, resolved), "resolve", NULL);
+		world_until(w, both(w, unacked, "open", "triggered"));
+		world_until(w, both(w, reopened, "open", "triggered"));
+		world_until(w, both(w, acked, "acked", "acknowledged"));
+		world_until(w, both(w, resolved, "resolved", "resolved"));
+		world_until(w, is_quiet(w));
+		assert_true(both(w, unacked, "open", "triggered"));
+		assert_true(both(w, reopened, "open", "triggered"));
+		assert_true(both(w, acked, "acked", "acknowledged"));
+		assert_true(both(w, resolved, "resolved", "resolved"));
+		world_stop(w);
+		*state = NULL;
+	}
+}
+
 /* A flood of what is not ours costs PagerDuty's API no more than it must. */
 static void incidents__of_others__are_nobodys_and_cost_little(void **state)
 {
@@ -541,6 +591,7 @@ int main(void)
 	    OWN(daemon__down_while_people_act__agrees_when_it_is_back),
 	    OWN(acts__on_both_sides_of_an_outage__end_with_the_last),
 	    T(daemon__killed_while_it_speaks_with_pagerduty__goes_on),
+	    OWN(clocks__that_differ__do_not_decide_who_was_last),
 	    T(incidents__of_others__are_nobodys_and_cost_little),
 	};
 

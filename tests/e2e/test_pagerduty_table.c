@@ -485,6 +485,78 @@ static void acts__on_both_sides_at_once__end_alike(void **state)
 	assert_in_range(writes(w) - before, 0, 3 * 16);
 }
 
+/* ---- merged ---------------------------------------------------------------------------------- */
+
+static void merges_hold(struct world *w)
+{
+	const char *ids[2][2][2]; /* from, into, which */
+	char title[64], more[64];
+	size_t i, j;
+
+	for (i = 0; i < 2; i++) {
+		for (j = 0; j < 2; j++) {
+			snprintf(title, sizeof(title), "%s into %s, from", ours[i], ours[j]);
+			ids[i][j][0] = standing(w, title, (enum before)i);
+			snprintf(title, sizeof(title), "%s into %s, into", ours[i], ours[j]);
+			ids[i][j][1] = standing(w, title, (enum before)j);
+		}
+	}
+	for (i = 0; i < 2; i++) {
+		for (j = 0; j < 2; j++) {
+			until_stands(w, ids[i][j][0], (enum before)i);
+			until_stands(w, ids[i][j][1], (enum before)j);
+		}
+	}
+	world_until(w, is_quiet(w));
+	for (i = 0; i < 2; i++) {
+		for (j = 0; j < 2; j++) {
+			snprintf(more, sizeof(more), "\"into_dedup_key\":\"headsup-%s\"",
+			    ids[i][j][1]);
+			world_pd_act(w, "Bob", key_of(w, ids[i][j][0]), "merge", more);
+		}
+	}
+	for (i = 0; i < 2; i++) {
+		for (j = 0; j < 2; j++) {
+			const char *from = ids[i][j][0], *into = ids[i][j][1];
+
+			snprintf(title, sizeof(title), "merged, %s into %s", ours[i], ours[j]);
+			holds(w, title, from, lines(w, from, "Merged into") == 1);
+			holds(w, title, from, is_linked(w, from));
+			/* Both stand as the one incident does, which is not resolved by it. */
+			holds(w, title, from,
+			    there(w, from, other(world_status(w, from))) &&
+				here(w, into, world_status(w, from)));
+			assert_false(there(w, into, "resolved"));
+			assert_int_equal(lines(w, from, "Resolved"), 0);
+		}
+	}
+	for (i = 0; i < 2; i++) {
+		for (j = 0; j < 2; j++)
+			world_pd_act(w, "Dave", key_of(w, ids[i][j][0]), "resolve", NULL);
+	}
+	for (i = 0; i < 8; i++) {
+		const char *id = ids[i / 4][i / 2 % 2][i % 2];
+
+		holds(w, "merged, then resolved", id, both(w, id, "resolved", "resolved"));
+		holds(w, "merged, then resolved", id,
+		    lines(w, id, "Resolved by Dave Example in PagerDuty") == 1);
+	}
+	world_until(w, is_quiet(w));
+}
+
+static void merge__in_each_state__gives_both_one_fate(void **state)
+{
+	merges_hold(*state);
+}
+
+static void merge__without_webhooks__gives_both_one_fate(void **state)
+{
+	struct world *w = world_start(&(struct world_options){POLLED});
+
+	*state = w;
+	merges_hold(w);
+}
+
 static int setup(void **state)
 {
 	*state = world_start(&(struct world_options){BOTH_WAYS});
@@ -504,6 +576,8 @@ int main(void)
 	    T(changes__told_in_the_wrong_order__end_as_pagerduty_stands),
 	    OWN(changes__of_one_second_in_the_wrong_order__end_as_pagerduty_stands),
 	    T(acts__on_both_sides_at_once__end_alike),
+	    T(merge__in_each_state__gives_both_one_fate),
+	    OWN(merge__without_webhooks__gives_both_one_fate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
