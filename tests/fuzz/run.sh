@@ -3,6 +3,10 @@
 set -eu
 corpus=$(mktemp -d)
 trap 'rm -rf "$corpus"' EXIT
+# libfyaml 0.7 forgets a block of its own when a key in a flow mapping has very many quotes and the mapping is broken. It ends with the file.
+echo 'leak:libfyaml' >"$corpus/leaks"
+LSAN_OPTIONS=suppressions=$corpus/leaks:print_suppressions=0
+export LSAN_OPTIONS
 for target in "$@"; do
 	name=${target##*/}
 	mkdir -p "$corpus/$name"
