@@ -18,6 +18,7 @@
 #include "handlers/people.h"
 #include "handlers/slack_text.h"
 
+#define CANDIDATE_BYTES_MAX 16384 /* of one incident that is kept while its alerts are asked for */
 #define MERGES_MAX 8      /* from one incident to the next, and the next */
 #define SEARCH_WAIT_MAX 4 /* searches are 1, 2, 4, 8, 16, 16 … s apart */
 
@@ -39,7 +40,8 @@ static bool leave_event(struct desk *desk, const struct alert *alert, const char
 }
 
 /*
- * Is TO a person? WHO (the caller frees) is then whom users.h is asked about; NULL with true: a person of whom nobody knows here. False: a team.
+ * Is TO a person? WHO (the caller frees) is then whom users.h is asked about; NULL with true: a person of whom nobody knows here.
+ * False: a team.
  */
 static bool is_person(const struct desk *desk, const char *to, char **who)
 {
@@ -59,6 +61,7 @@ static bool is_person(const struct desk *desk, const char *to, char **who)
 }
 
 static bool begin(struct deed *deed, struct error *err);
+static bool compare(struct deed *deed, struct error *err);
 
 /* Once while it waits and nothing about it is another. What needs no call at all is done at once. */
 static bool leave(struct desk *desk, const char *verb, int64_t id, cJSON *body, struct error *err)
@@ -145,19 +148,20 @@ bool deed_leave(struct desk *desk, const struct actor *actor, const struct alert
 	return leave(desk, verb, alert->id, body, err);
 }
 
+/* Of no subject: what people do with the alert waits for no search, but looks for itself; and many searches hold up nobody's deed. */
 bool deed_find_incident(struct desk *desk, int64_t alert, struct error *err)
 {
-	char subject[24], coalesce[40];
+	char coalesce[40];
 	cJSON *body;
 
 	if (!rest_is_on(desk))
 		return true;
-	snprintf(subject, sizeof(subject), "A%" PRId64, alert);
-	snprintf(coalesce, sizeof(coalesce), "deed:find:%s", subject);
+	snprintf(coalesce, sizeof(coalesce), "deed:find:A%" PRId64, alert);
 	body = body_of("find", "headsup", "headsup", true);
+	json_put_int(body, "alert", alert);
 	json_put_int(body, "at", desk->now);
 	json_put(body, "step", "find");
-	return rest_leave(desk, WORD_DEED, subject, coalesce, body, REST_FIRST_DEED, 0, err);
+	return rest_leave(desk, WORD_DEED, "", coalesce, body, REST_FIRST_HOOK, 0, err);
 }
 
 bool deed_again(struct desk *desk, const struct alert *alert, struct error *err)
@@ -460,10 +464,16 @@ static bool found(struct deed *deed, const char *id, struct error *err)
 	return is_finding(deed) ? deed_next(deed, "read", err) : meet(deed, err);
 }
 
-static bool found_anew(struct deed *deed, const char *id, struct error *err)
+/* OBJECT is its incident, as the search told. */
+static bool found_anew(struct deed *deed, const cJSON *object, struct error *err)
 {
-	deed_set_true(deed, "link");
-	return found(deed, id, err);
+	const char *id = json_text(object, "id");
+
+	if (!incident_link(deed->desk, deed->alert->id, object, err))
+		return false;
+	deed_set_true(deed, "is_settled");
+	deed->last = object;
+	return is_finding(deed) ? deed_over(deed) : found(deed, id, err);
 }
 
 /* The newest that is known; one from before the last page is another's. */
@@ -579,57 +589,74 @@ static bool may_be_ours(const struct deed *deed, const cJSON *object)
 	return !is_old;
 }
 
+/* What is told of an incident is much; this is what it takes to know it. */
+static cJSON *extract(const cJSON *object)
+{
+	static const char *const names[] = {"id", "type", "incident_number", "html_url", "status", "service", "escalation_policy",
+	    "created_at", "last_status_change_at", "last_status_change_by", "resolve_reason", "alert_counts"};
+	cJSON *kept = cJSON_CreateObject();
+	char *text;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const cJSON *member = json_get(object, names[i]);
+
+		if (member != NULL)
+			cJSON_AddItemToObject(kept, names[i], cJSON_Duplicate(member, true));
+	}
+	text = json_write(kept);
+	if (text == NULL || strlen(text) > CANDIDATE_BYTES_MAX) {
+		cJSON_Delete(kept);
+		kept = cJSON_CreateObject();
+		json_put(kept, "id", json_text(object, "id"));
+	}
+	free(text);
+	return kept;
+}
+
 static bool find_heard(struct deed *deed, const struct reply *reply, struct error *err)
 {
-	cJSON *candidates = cJSON_CreateArray();
 	char key[PAGE_KEY_MAX + 1];
-	const char *sure = NULL;
 	const cJSON *object;
+	cJSON *candidates;
 
-	if (!reply->ok) {
-		cJSON_Delete(candidates);
+	if (!reply->ok)
 		return give_up(deed, err);
-	}
 	page_dedup_key(deed->desk, deed->alert->id, key);
+	cJSON_DeleteItemFromObjectCaseSensitive(deed->body, "candidates");
+	candidates = cJSON_AddArrayToObject(deed->body, "candidates");
 	cJSON_ArrayForEach(object, json_get(reply->body, "incidents")) {
-		if (sure != NULL || cJSON_GetArraySize(candidates) == DEED_CANDIDATES_MAX)
+		if (cJSON_GetArraySize(candidates) == DEED_CANDIDATES_MAX)
 			break;
 		if (!may_be_ours(deed, object))
 			continue;
 		/* Services without alerts: the incident itself has the key. */
 		if (text_equal(json_text(object, "incident_key"), key))
-			sure = json_text(object, "id");
-		cJSON_AddItemToArray(candidates, cJSON_CreateString(json_text(object, "id")));
+			return found_anew(deed, object, err);
+		cJSON_AddItemToArray(candidates, extract(object));
 	}
-	cJSON_DeleteItemFromObjectCaseSensitive(deed->body, "candidates");
-	if (sure != NULL || cJSON_GetArraySize(candidates) == 0) {
-		cJSON_Delete(candidates);
-		return sure != NULL ? found_anew(deed, sure, err) : search_again(deed, err);
-	}
-	cJSON_AddItemToObject(deed->body, "candidates", candidates);
-	return deed_next(deed, "check", err);
+	return cJSON_GetArraySize(candidates) > 0 ? deed_next(deed, "check", err) : search_again(deed, err);
 }
 
-static const char *candidate_of(const struct deed *deed)
+static const cJSON *candidate_of(const struct deed *deed)
 {
-	const char *id = cJSON_GetStringValue(cJSON_GetArrayItem(json_get(deed->body, "candidates"), 0));
+	const cJSON *object = cJSON_GetArrayItem(json_get(deed->body, "candidates"), 0);
 
-	return rest_is_id(id) ? id : NULL;
+	return rest_is_id(json_text(object, "id")) ? object : NULL;
 }
 
 /* The search tells incidents; which alerts they hold, they tell themselves. */
 static bool check_render(struct deed *deed, struct error *err)
 {
-	const char *id = candidate_of(deed);
+	const cJSON *candidate = candidate_of(deed);
 	char key[PAGE_KEY_MAX + 1];
 	struct buf path;
 	bool ok;
 
-	if (id == NULL)
+	if (candidate == NULL)
 		return deed_next(deed, "find", err);
 	page_dedup_key(deed->desk, deed->alert->id, key);
 	buf_init(&path, REST_PATH_MAX);
-	buf_printf(&path, "/incidents/%s/alerts", id);
+	buf_printf(&path, "/incidents/%s/alerts", json_text(candidate, "id"));
 	rest_put_query(&path, "alert_key", key);
 	rest_put_query(&path, "limit", "100");
 	ok = rest_get(deed->talk, &path, err);
@@ -639,19 +666,22 @@ static bool check_render(struct deed *deed, struct error *err)
 
 static bool check_heard(struct deed *deed, const struct reply *reply, struct error *err)
 {
-	cJSON *candidates = cJSON_GetObjectItemCaseSensitive(deed->body, "candidates");
-	const char *id = candidate_of(deed);
+	cJSON *candidates = cJSON_GetObjectItemCaseSensitive(deed->body, "candidates"), *first = cJSON_DetachItemFromArray(candidates, 0);
 	char key[PAGE_KEY_MAX + 1];
+	bool is_it = false, ok;
 	const cJSON *alert;
 
 	page_dedup_key(deed->desk, deed->alert->id, key);
-	cJSON_ArrayForEach(alert, json_get(reply->ok ? reply->body : NULL, "alerts")) {
-		if (id != NULL && text_equal(json_text(alert, "alert_key"), key))
-			return found_anew(deed, id, err);
+	cJSON_ArrayForEach(alert, json_get(reply->ok ? reply->body : NULL, "alerts"))
+		is_it = is_it || text_equal(json_text(alert, "alert_key"), key);
+	if (is_it && rest_is_id(json_text(first, "id"))) {
+		ok = found_anew(deed, first, err) && compare(deed, err);
+		deed->last = NULL; /* it ends here */
+	} else {
+		ok = candidate_of(deed) != NULL ? deed_next(deed, "check", err) : search_again(deed, err);
 	}
-	if (candidates != NULL)
-		cJSON_DeleteItemFromArray(candidates, 0);
-	return candidate_of(deed) != NULL ? deed_next(deed, "check", err) : search_again(deed, err);
+	cJSON_Delete(first);
+	return ok;
 }
 
 /* ---- reading it --------------------------------------------------------------------------------------------- */
@@ -674,7 +704,7 @@ static bool get_incident(struct deed *deed, struct error *err)
 /* It may be another one since the deed was left: the page left anew, or the incident was merged. */
 static bool read_render(struct deed *deed, struct error *err)
 {
-	const bool is_settled = json_true(deed->body, "link") || json_true(deed->body, "is_settled");
+	const bool is_settled = json_true(deed->body, "is_settled");
 	struct incident incident;
 
 	if (!is_settled && (page_is_leaving(deed) || !is_known(deed, false, &incident)))
@@ -719,11 +749,6 @@ static bool read_heard(struct deed *deed, const struct reply *reply, struct erro
 		return deed_refused(deed, reply, err);
 	if (!reply->ok || !rest_is_id(id))
 		return is_finding(deed) ? deed_over(deed) : deed_by_events(deed, "its incident is gone there", err);
-	if (json_true(deed->body, "link")) {
-		if (!incident_link(deed->desk, deed->alert->id, object, err))
-			return false;
-		deed_set(deed, "link", NULL);
-	}
 	if (text_equal(json_text(reason, "type"), "merge_resolve_reason") && into != NULL && strcmp(into, id) != 0)
 		return merged(deed, object, into, err);
 	deed_set(deed, "incident", id);
@@ -991,7 +1016,7 @@ static bool deed_init(struct deed *deed, struct talk *talk, bool is_rendering)
 	    .body = talk->body,
 	    .verb = deed_verb(json_text(talk->body, "verb")),
 	    .is_rendering = is_rendering};
-	if (deed->verb == NULL || !id_parse(talk->word->subject, 'A', &id))
+	if (deed->verb == NULL || (!id_parse(talk->word->subject, 'A', &id) && !json_int(talk->body, "alert", &id)))
 		return false;
 	snprintf(deed->subject, sizeof(deed->subject), "A%" PRId64, id);
 	deed->alert = storage_alert(deed->desk->storage, id, NULL);

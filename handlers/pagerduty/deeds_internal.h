@@ -1,8 +1,8 @@
 /*
  * deeds_internal - what the files of deeds share: one deed under way, its steps, its verbs, and what it writes.
  *
- * The body of a deed: {"verb","step","who","via","is_token","at","note","to","person","incident","people",…}. PEOPLE are those of whom PagerDuty
- * was asked: "actor" who did it, "from" the configuration's, "to" whom it was given to; each {"id","email"}, or {} for a stranger.
+ * The body of a deed: {"verb","step","who","via","is_token","at","note","to","person","incident","people",…}. PEOPLE are those of whom
+ * PagerDuty was asked: "actor" who did it, "from" the configuration's, "to" whom it was given to; each {"id","email"}, or {} for a stranger.
  * A "find" that begins with the step "read" looks how the incident stands, which incidents.h then makes something of.
  */
 #ifndef HANDLERS_PAGERDUTY_DEEDS_INTERNAL_H

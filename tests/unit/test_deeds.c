@@ -896,12 +896,13 @@ static void find__of_what_was_paged__takes_the_incident_that_holds_its_key(void 
 	}
 }
 
-static void find__by_itself__reads_the_incident_and_says_nothing(void **state)
+static void find__by_itself__links_the_incident_and_says_nothing(void **state)
 {
 	static const struct call calls[] = {{SEARCH, NULL, NULL, 200, ROWS(ROW("Q1", "triggered", "null", "2026-03-02T12:00:00Z"))},
-	    {KEY_OF("Q1"), NULL, NULL, 200, OUR_ALERT}, READ("triggered", ""), {0}};
+	    {KEY_OF("Q1"), NULL, NULL, 200, OUR_ALERT}, {0}};
 	struct desk_world *world = world_new(NULL);
 	struct alert *alert = paged_alert(world, ALERT_OPEN);
+	struct incident incident;
 	const char *const none[3] = {NULL};
 	struct error err = {0};
 	struct seen *seen;
@@ -915,6 +916,9 @@ static void find__by_itself__reads_the_incident_and_says_nothing(void **state)
 
 	plays(world, "find", calls);
 
+	assert_true(storage_incident(world->storage, alert->id, &incident));
+	assert_string_equal(incident.id, "Q1");
+	incident_fini(&incident);
 	assert_texts(world, "find", WORD_THREAD, none);
 	assert_texts(world, "find", WORD_PAGE, none);
 	alert_free(alert);
@@ -1369,7 +1373,7 @@ int main(void)
 	    cmocka_unit_test(deed__of_an_alert_without_a_page__is_nothing_there),
 	    cmocka_unit_test(deed__pressed_twice__is_left_once),
 	    cmocka_unit_test(find__of_what_was_paged__takes_the_incident_that_holds_its_key),
-	    cmocka_unit_test(find__by_itself__reads_the_incident_and_says_nothing),
+	    cmocka_unit_test(find__by_itself__links_the_incident_and_says_nothing),
 	    cmocka_unit_test(deed__while_its_page_is_on_its_way__waits_for_it),
 	    cmocka_unit_test(deed__overtaken_by_a_change__ends_as_pagerduty_stands),
 	    cmocka_unit_test(deed__merged_incident__is_done_to_the_one_it_became),
