@@ -620,6 +620,125 @@ static void merge__of_two_incidents__is_told_as_one_and_followed(void **state)
 	assert_int_equal(incidents(w, source), 1);
 }
 
+static void foreign(struct world *w, const char *dedup_key, const char *action)
+{
+	char *url = xasprintf("%s/v2/enqueue", w->pagerduty);
+	char *body = xasprintf("{\"routing_key\":\"" WORLD_KEY "\",\"event_action\":\"%s\","
+			       "\"dedup_key\":\"%s\",\"payload\":{\"summary\":\"not ours\","
+			       "\"source\":\"x\",\"severity\":\"critical\"}}",
+	    action, dedup_key);
+
+	assert_int_equal(world_http(w, "POST", url, NULL, body, NULL)->status, 202);
+	free(url);
+	free(body);
+}
+
+static void merge__into_an_incident_of_others__is_followed_there(void **state)
+{
+	struct world *w = *state;
+	const char *id = raised_and_linked(w, "ours");
+
+	foreign(w, "theirs", "trigger");
+	world_until(w, is_quiet(w));
+	world_pd_act(w, "Bob", key_of(w, id), "merge", "\"into_dedup_key\":\"theirs\"");
+	world_until(w, lines(w, id, "Merged into") == 1);
+	world_until(w, is_linked(w, id));
+	types(w, "alice", id, "note A# goes on there");
+	world_until(w, notes(w, id, "goes on there", "Alice Example") == 1);
+	/* Ours is over; theirs is not. */
+	types(w, "alice", id, "resolve A#");
+	world_until(w, alert_is(w, id, "resolved"));
+	world_until(w, is_quiet(w));
+	assert_string_equal(world_pd_status(w, "theirs"), "triggered");
+	assert_true(here(w, id, "resolved"));
+	world_pd_act(w, "Bob", "theirs", "ack", NULL);
+	world_until(w, is_quiet(w));
+	assert_true(here(w, id, "resolved"));
+	world_pd_act(w, "Bob", "theirs", "resolve", NULL);
+	world_until(w, is_quiet(w));
+	assert_int_equal(lines(w, id, "Resolved"), 1);
+}
+
+/* Another headsup pages into the same account, under a word of its own. */
+static void incident__of_another_headsup__is_not_ours(void **state)
+{
+	struct world *w = world_start(&(struct world_options){
+	    .pd_api = true,
+	    .pd_webhooks = true,
+	    .pagerduty = "  dedup_prefix: mine\n"});
+	const char *id;
+
+	*state = w;
+	id = world_send_one(w, NULL, "{\"title\":\"mine\",\"severity\":\"critical\"}");
+	world_until(w, strcmp(world_pd_status(w, "mine-A1"), "triggered") == 0);
+	foreign(w, "headsup-A1", "trigger");
+	foreign(w, "mine-A10", "trigger");
+	foreign(w, "mine-A1x", "trigger");
+	world_pd_act(w, "Bob", "headsup-A1", "ack", NULL);
+	world_pd_act(w, "Bob", "mine-A10", "ack", NULL);
+	world_pd_act(w, "Bob", "mine-A1x", "resolve", NULL);
+	world_until(w, is_quiet(w));
+	assert_true(here(w, id, "open"));
+	world_pd_act(w, "Bob", "mine-A1", "ack", NULL);
+	world_until(w, here(w, id, "acked"));
+	types(w, "alice", id, "resolve A#");
+	world_until(w, strcmp(world_pd_status(w, "mine-A1"), "resolved") == 0);
+	assert_string_equal(world_pd_status(w, "headsup-A1"), "acknowledged");
+}
+
+/* A service that makes incidents and no alerts: its incident has our key itself. */
+static void incident__of_a_service_without_alerts__is_found(void **state)
+{
+	struct world *w = *state;
+	const char *id;
+
+	world_pd_config(w, "{\"services\":[{\"id\":\"PSVCSEC\",\"no_alerts\":true}]}");
+	id = raised_and_linked(w, "no alerts");
+	types(w, "alice", id, "ack A#");
+	world_until(w, entries(w, id, "acknowledge", "Alice Example") == 1);
+	world_pd_act(w, "Bob", key_of(w, id), "unack", NULL);
+	world_until(w, here(w, id, "open"));
+	types(w, "alice", id, "resolve A#");
+	world_until(w, entries(w, id, "resolve", "Alice Example") == 1);
+	assert_true(both(w, id, "resolved", "resolved"));
+}
+
+/* ---- what PagerDuty will not do -------------------------------------------------------------- */
+
+static void deed__that_pagerduty_refuses__is_told_with_why(void **state)
+{
+	struct world *w = *state;
+	const char *id = raised_and_linked(w, "refused"), *low, *empty;
+
+	world_fault(w, "{\"method\":\"pagerduty.rest.put.incidents.id\",\"status\":403,"
+		       "\"error\":\"Access Denied\",\"extra\":{\"code\":2010}}");
+	types(w, "alice", id, "ack A#");
+	world_until(w, lines(w, id, "Access Denied") == 1);
+	world_until(w, is_quiet(w));
+	assert_int_equal(lines(w, id, "Access Denied"), 1);
+
+	world_pd_config(w, "{\"services\":[{\"id\":\"PSVCSEC\",\"low_urgency\":true}]}");
+	low = raised_and_linked(w, "low");
+	types(w, "alice", low, "escalate A#");
+	world_until(w, lines(w, low, "to TEAM") == 1);
+	assert_int_equal(level(w, low), 1);
+
+	world_pd_config(w, "{\"services\":[{\"id\":\"PSVCSEC\",\"low_urgency\":false,"
+			   "\"policy\":\"PGAP001\"}],\"policies\":[{\"id\":\"PGAP001\","
+			   "\"name\":\"Gap\",\"levels\":[[\"PALICE1\"],[\"PSCHSEC\"]]}],"
+			   "\"oncall\":{\"PSCHSEC\":null}}");
+	empty = raised_and_linked(w, "nobody there");
+	types(w, "alice", empty, "escalate A#");
+	world_until(w, lines(w, empty, "to TEAM") == 1);
+	assert_int_equal(level(w, empty), 1);
+	assert_true(both(w, empty, "open", "triggered"));
+
+	types(w, "alice", empty, "assign A# <@U0MALLORY>");
+	world_until(w, is_quiet(w));
+	assert_true(lines(w, empty, "<@U0MALLORY>") >= 2);
+	assert_true(is_assigned(w, empty, "Alice Example"));
+}
+
 /* ---- what PagerDuty does by itself ----------------------------------------------------------- */
 
 static void acknowledgement__that_ran_out__is_told_loudly_and_can_be_given_anew(void **state)
@@ -1032,6 +1151,10 @@ int main(void)
 	    T(incident__of_three_alerts__ends_with_the_last),
 	    T(incident__of_three_alerts_resolved_in_pagerduty__resolves_all_three),
 	    T(merge__of_two_incidents__is_told_as_one_and_followed),
+	    T(merge__into_an_incident_of_others__is_followed_there),
+	    OWN(incident__of_another_headsup__is_not_ours),
+	    T(incident__of_a_service_without_alerts__is_found),
+	    T(deed__that_pagerduty_refuses__is_told_with_why),
 	    T(acknowledgement__that_ran_out__is_told_loudly_and_can_be_given_anew),
 	    T(timers__of_pagerduty__are_told_as_its_own),
 	    T(announcement__that_begins__is_a_change_event_of_the_services_it_touches),
