@@ -102,7 +102,8 @@ static inline int lines(struct world *w, const char *id, const char *part)
 
 	cJSON_ArrayForEach(message, list)
 	{
-		count += at++ > 0 && (part == NULL || strstr(world_words(w, message), part) != NULL);
+		count +=
+		    at++ > 0 && (part == NULL || strstr(world_words(w, message), part) != NULL);
 	}
 	return count;
 }
@@ -126,8 +127,7 @@ static inline bool card(struct world *w, const char *id, const char *words)
 {
 	const cJSON *list = thread_of(w, id);
 
-	return list != NULL &&
-	       strstr(world_words(w, cJSON_GetArrayItem(list, 0)), words) != NULL;
+	return list != NULL && strstr(world_words(w, cJSON_GetArrayItem(list, 0)), words) != NULL;
 }
 
 static inline bool is_degraded(struct world *w, const char *part)
@@ -164,9 +164,9 @@ static inline int entries(struct world *w, const char *id, const char *type, con
 	snprintf(full, sizeof(full), "%s_log_entry", type);
 	cJSON_ArrayForEach(entry, json_get(incident_of(w, id), "log_entries"))
 	{
-		count += strcmp(text(entry, "type"), full) == 0 &&
-			 (name == NULL ||
-			     strcmp(text(json_get(entry, "agent"), "summary"), name) == 0);
+		count +=
+		    strcmp(text(entry, "type"), full) == 0 &&
+		    (name == NULL || strcmp(text(json_get(entry, "agent"), "summary"), name) == 0);
 	}
 	return count;
 }
@@ -179,8 +179,9 @@ static inline int notes(struct world *w, const char *id, const char *part, const
 
 	cJSON_ArrayForEach(note, json_get(incident_of(w, id), "notes"))
 	{
-		count += strstr(text(note, "content"), part) != NULL &&
-			 (name == NULL || strcmp(text(json_get(note, "user"), "summary"), name) == 0);
+		count +=
+		    strstr(text(note, "content"), part) != NULL &&
+		    (name == NULL || strcmp(text(json_get(note, "user"), "summary"), name) == 0);
 	}
 	return count;
 }
@@ -245,8 +246,7 @@ static inline int posts(struct world *w)
 
 /* ---- both ------------------------------------------------------------------------------------ */
 
-static inline bool both(
-    struct world *w, const char *id, const char *ours, const char *theirs)
+static inline bool both(struct world *w, const char *id, const char *ours, const char *theirs)
 {
 	return here(w, id, ours) && there(w, id, theirs);
 }

@@ -90,8 +90,8 @@ static void alert__resolved_by_its_source__is_resolved_in_pagerduty(void **state
 	struct world *w = *state;
 	const char *id = raised_and_linked(w, "over");
 
-	world_send_one(w, NULL,
-	    "{\"title\":\"over\",\"dedup_key\":\"over\",\"status\":\"resolved\"}");
+	world_send_one(
+	    w, NULL, "{\"title\":\"over\",\"dedup_key\":\"over\",\"status\":\"resolved\"}");
 	world_until(w, both(w, id, "resolved", "resolved"));
 	world_until(w, is_quiet(w));
 	assert_int_equal(entries(w, id, "resolve", NULL), 1);
@@ -161,8 +161,7 @@ static void deed__of_somebody_who_left__is_headsups(void **state)
 
 static void deed__where_no_from_is_set__is_the_integrations_or_says_so(void **state)
 {
-	struct world *w = world_start(&(struct world_options){
-	    .pd_webhooks = true,
+	struct world *w = world_start(&(struct world_options){.pd_webhooks = true,
 	    .pagerduty = "  api_url: @PAGERDUTY@\n  api_token: " WORLD_PD_TOKEN "\n"});
 	const char *id;
 
@@ -284,8 +283,7 @@ static void card__of_a_paged_alert__links_its_incident(void **state)
 	const char *id = raised_and_linked(w, "linked");
 	const cJSON *pagerduty = json_get(world_alert(w, id), "pagerduty");
 
-	assert_string_equal(
-	    text(pagerduty, "incident_id"), text(incident_of(w, id), "id"));
+	assert_string_equal(text(pagerduty, "incident_id"), text(incident_of(w, id), "id"));
 	assert_string_equal(text(pagerduty, "status"), "triggered");
 	assert_string_equal(text(pagerduty, "url"), text(incident_of(w, id), "html_url"));
 	world_until(w, card(w, id, text(incident_of(w, id), "html_url")));
@@ -307,11 +305,12 @@ static void deed__before_the_incident_can_be_found__is_done_when_it_can(void **s
 	world_until_ms(w, entries(w, id, "acknowledge", "Alice Example") == 1, 40000);
 	world_until_ms(w, entries(w, other, "resolve", "Bob Example") == 1, 40000);
 	assert_int_equal(entries(w, id, "trigger", NULL), 1);
-	world_until(w, both(w, id, "acked", "acknowledged") && both(w, other, "resolved", "resolved"));
+	world_until(
+	    w, both(w, id, "acked", "acknowledged") && both(w, other, "resolved", "resolved"));
 	assert_int_equal(incidents(w, other), 1);
 }
 
-/* PagerDuty took the page, and no incident came of it: events say what they can, and the log once. */
+/* PagerDuty took the page, and no incident came of it: events say what they can. */
 static void deed__without_an_incident__is_said_by_events(void **state)
 {
 	struct world *w = world_start(&(struct world_options){BOTH_WAYS, .clock = true});
@@ -332,7 +331,8 @@ static void deed__without_an_incident__is_said_by_events(void **state)
 static void escalate__of_what_was_not_paged__pages(void **state)
 {
 	struct world *w = *state;
-	const char *id = world_send_one(w, NULL, "{\"title\":\"only medium\",\"severity\":\"medium\"}");
+	const char *id =
+	    world_send_one(w, NULL, "{\"title\":\"only medium\",\"severity\":\"medium\"}");
 
 	world_until(w, thread_of(w, id) != NULL);
 	assert_null(incident_of(w, id));
@@ -389,9 +389,10 @@ static void escalate__to_a_team__gives_it_to_their_policy(void **state)
 	id = raised_and_linked(w, "to nobody");
 	types(w, "alice", id, "escalate A# to Nonesuch");
 	world_until(w, lines(w, id, "Payments") == 1 && lines(w, id, "Default") == 1);
-	world_pd_config(w, "{\"policies\":["
-			   "{\"id\":\"PWEB001\",\"name\":\"Web east\",\"levels\":[[\"PALICE1\"]]},"
-			   "{\"id\":\"PWEB002\",\"name\":\"Web west\",\"levels\":[[\"PBOB123\"]]}]}");
+	world_pd_config(w,
+	    "{\"policies\":["
+	    "{\"id\":\"PWEB001\",\"name\":\"Web east\",\"levels\":[[\"PALICE1\"]]},"
+	    "{\"id\":\"PWEB002\",\"name\":\"Web west\",\"levels\":[[\"PBOB123\"]]}]}");
 	types(w, "alice", id, "escalate A# to web");
 	world_until(w, lines(w, id, "Web east") == 1 && lines(w, id, "Web west") == 1);
 	types(w, "alice", id, "escalate A# to \"Web west\"");
@@ -407,8 +408,7 @@ static void escalate__to_a_person__asks_them_to_help(void **state)
 	const cJSON *request;
 
 	types(w, "alice", id, "escalate A# to <@U0BOB> because you know it");
-	world_until(w,
-	    cJSON_GetArraySize(json_get(incident_of(w, id), "responder_requests")) == 1);
+	world_until(w, cJSON_GetArraySize(json_get(incident_of(w, id), "responder_requests")) == 1);
 	request = cJSON_GetArrayItem(json_get(incident_of(w, id), "responder_requests"), 0);
 	assert_string_equal(text(json_get(request, "requester"), "summary"), "Alice Example");
 	assert_int_equal(
@@ -463,8 +463,8 @@ static void oncall__asked__tells_who_is_called_by_each_policy(void **state)
 	world_says(w, "bob", ALERTS, "oncall payments");
 	world_until(w, world_find_ephemeral(w, "U0BOB", "Payments") != NULL);
 	assert_null(world_find_ephemeral(w, "U0BOB", "Security"));
-	assert_non_null(strstr(
-	    world_words(w, world_find_ephemeral(w, "U0BOB", "Payments")), "<@U0BOB>"));
+	assert_non_null(
+	    strstr(world_words(w, world_find_ephemeral(w, "U0BOB", "Payments")), "<@U0BOB>"));
 	/* Somebody else takes over, a second later. */
 	second = time(NULL);
 	world_until(w, is_after(second));
@@ -473,8 +473,8 @@ static void oncall__asked__tells_who_is_called_by_each_policy(void **state)
 	world_until(w, world_find_ephemeral(w, "U0CAROL", "Dave Example") != NULL);
 	world_says(w, "carol", ALERTS, "oncall nonesuch");
 	world_until(w, world_find_ephemeral(w, "U0CAROL", "nonesuch") != NULL);
-	assert_non_null(strstr(
-	    world_words(w, world_find_ephemeral(w, "U0CAROL", "nonesuch")), "Payments"));
+	assert_non_null(
+	    strstr(world_words(w, world_find_ephemeral(w, "U0CAROL", "nonesuch")), "Payments"));
 }
 
 /* Who is on call may announce at an odd hour without approval. */
@@ -601,7 +601,8 @@ static void merge__of_two_incidents__is_told_as_one_and_followed(void **state)
 	char line[64];
 
 	world_pd_act(w, "Dave", key_of(w, source), "merge", "\"into_dedup_key\":\"headsup-A2\"");
-	snprintf(line, sizeof(line), "#%d", json_get(incident_of(w, target), "incident_number")->valueint);
+	snprintf(line, sizeof(line), "#%d",
+	    json_get(incident_of(w, target), "incident_number")->valueint);
 	world_until(w, lines(w, source, "Merged into") == 1);
 	assert_int_equal(lines(w, source, line), 1);
 	assert_int_equal(lines(w, source, "Dave Example"), 1);
@@ -663,9 +664,7 @@ static void merge__into_an_incident_of_others__is_followed_there(void **state)
 static void incident__of_another_headsup__is_not_ours(void **state)
 {
 	struct world *w = world_start(&(struct world_options){
-	    .pd_api = true,
-	    .pd_webhooks = true,
-	    .pagerduty = "  dedup_prefix: mine\n"});
+	    .pd_api = true, .pd_webhooks = true, .pagerduty = "  dedup_prefix: mine\n"});
 	const char *id;
 
 	*state = w;
@@ -752,8 +751,7 @@ static void acknowledgement__that_ran_out__is_told_loudly_and_can_be_given_anew(
 	world_until(w, is_loud(w, id, "The acknowledgement ran out in PagerDuty"));
 	assert_true(both(w, id, "open", "triggered"));
 	assert_true(cJSON_IsNull(json_get(world_alert(w, id), "assignee")));
-	world_until(
-	    w, world_has_button(cJSON_GetArrayItem(thread_of(w, id), 0), "alert_ack"));
+	world_until(w, world_has_button(cJSON_GetArrayItem(thread_of(w, id), 0), "alert_ack"));
 	types(w, "bob", id, "ack A#");
 	world_until(w, both(w, id, "acked", "acknowledged"));
 	assert_int_equal(entries(w, id, "acknowledge", "Bob Example"), 1);
@@ -762,7 +760,8 @@ static void acknowledgement__that_ran_out__is_told_loudly_and_can_be_given_anew(
 static void timers__of_pagerduty__are_told_as_its_own(void **state)
 {
 	struct world *w = *state;
-	const char *id = raised_and_linked(w, "by itself"), *other = raised_and_linked(w, "snoozed");
+	const char *id = raised_and_linked(w, "by itself"),
+		   *other = raised_and_linked(w, "snoozed");
 
 	world_pd_act(w, NULL, key_of(w, id), "timeout", "\"timer\":\"resolve\"");
 	world_until(w, lines(w, id, "PagerDuty resolved it by itself") == 1);
@@ -797,7 +796,8 @@ static void announcement__that_begins__is_a_change_event_of_the_services_it_touc
 	const cJSON *body;
 	int64_t at;
 
-	world_says(w, "alice", ALERTS, "expect service=payments host=pay-* for 30m because deploy 7");
+	world_says(
+	    w, "alice", ALERTS, "expect service=payments host=pay-* for 30m because deploy 7");
 	world_until(w, change_with(w, "deploy 7", WORLD_KEY_PAY) != NULL);
 	body = change_with(w, "deploy 7", WORLD_KEY_PAY);
 	assert_null(json_get(body, "event_action"));
@@ -852,8 +852,7 @@ static int delivered(struct world *w, const char *body, const char *signature)
 	char *header = xasprintf("X-PagerDuty-Signature: %s", signature != NULL ? signature : ""),
 	     *id = xasprintf("X-Webhook-Id: e5e16353-0000-4000-8000-%012d", ++count);
 	const char *headers[] = {id, signature != NULL ? header : NULL, NULL};
-	int status =
-	    world_http(w, "POST", "/webhooks/pagerduty", NULL, body, headers)->status;
+	int status = world_http(w, "POST", "/webhooks/pagerduty", NULL, body, headers)->status;
 
 	free(header);
 	free(id);

@@ -1,5 +1,5 @@
 /* What goes wrong between Slack and PagerDuty: an outage, webhooks that are lost, a daemon that was
- * down, answers that never came. Nothing is lost, nothing is done twice, both sides agree in the end. */
+ * down, answers that never came. Nothing is lost or done twice, and both sides agree in the end. */
 #include <signal.h>
 
 #include "tests/e2e/pagerduty.h"
@@ -86,8 +86,8 @@ static void order_check(struct world *w, const char *id)
 
 static void outage__of_ten_minutes__loses_nothing_and_keeps_the_order(void **state)
 {
-	struct world *w = world_start(&(struct world_options){BOTH_WAYS,
-	    .clock = true, .events_per_minute = "120"});
+	struct world *w = world_start(
+	    &(struct world_options){BOTH_WAYS, .clock = true, .events_per_minute = "120"});
 	const char *ids[STREAM], *early;
 	char title[48], body[160];
 	size_t i, j;
@@ -129,8 +129,7 @@ static void outage__of_ten_minutes__loses_nothing_and_keeps_the_order(void **sta
 
 static void limit__of_one_key__is_kept_and_holds_up_no_other(void **state)
 {
-	struct world *w = world_start(&(struct world_options){BOTH_WAYS,
-	    .events_per_minute = "5"});
+	struct world *w = world_start(&(struct world_options){BOTH_WAYS, .events_per_minute = "5"});
 	const char *last = NULL;
 	char body[160];
 	int i, sent = 0;
@@ -140,13 +139,13 @@ static void limit__of_one_key__is_kept_and_holds_up_no_other(void **state)
 	world_knob(w, "{\"pagerduty_per_minute\":5}");
 	for (i = 0; i < 8; i++) {
 		snprintf(body, sizeof(body),
-		    "{\"title\":\"many %d\",\"dedup_key\":\"many %d\",\"severity\":\"critical\"}", i,
-		    i);
+		    "{\"title\":\"many %d\",\"dedup_key\":\"many %d\",\"severity\":\"critical\"}",
+		    i, i);
 		last = world_send_one(w, NULL, body);
 	}
 	world_until(w, enqueued(w) >= 5);
-	last = world_send_one(w, NULL,
-	    "{\"title\":\"pay\",\"service\":\"payments\",\"severity\":\"high\"}");
+	last = world_send_one(
+	    w, NULL, "{\"title\":\"pay\",\"service\":\"payments\",\"severity\":\"high\"}");
 	world_until(w, incident_of(w, last) != NULL);
 	types(w, "alice", last, "ack A#");
 	world_until(w, entries(w, last, "acknowledge", "Alice Example") == 1);
@@ -160,8 +159,7 @@ static void limit__of_one_key__is_kept_and_holds_up_no_other(void **state)
 
 static void outage__of_rest_alone__pages_all_the_same_and_acts_later_as_who_did_it(void **state)
 {
-	struct world *w =
-	    world_start(&(struct world_options){BOTH_WAYS, .clock = true});
+	struct world *w = world_start(&(struct world_options){BOTH_WAYS, .clock = true});
 	const char *id, *other;
 
 	*state = w;
@@ -294,7 +292,8 @@ static struct shift shift_begin(struct world *w)
 
 	types(w, "alice", shift.reopened, "resolve A#");
 	types(w, "alice", shift.unacked, "ack A#");
-	world_until(w, there(w, shift.reopened, "resolved") && there(w, shift.unacked, "acknowledged"));
+	world_until(
+	    w, there(w, shift.reopened, "resolved") && there(w, shift.unacked, "acknowledged"));
 	world_until(w, is_quiet(w));
 	return shift;
 }
@@ -337,8 +336,7 @@ static void shift_check(struct world *w, const struct shift *shift, int before)
 
 static void webhooks__lost_for_an_hour__both_sides_agree_within_a_minute(void **state)
 {
-	struct world *w =
-	    world_start(&(struct world_options){BOTH_WAYS, .clock = true});
+	struct world *w = world_start(&(struct world_options){BOTH_WAYS, .clock = true});
 	struct shift shift;
 	int64_t since;
 	int before, passed = 0;
@@ -363,8 +361,7 @@ static void webhooks__lost_for_an_hour__both_sides_agree_within_a_minute(void **
 
 static void webhooks__back_after_an_hour__tell_nothing_twice(void **state)
 {
-	struct world *w =
-	    world_start(&(struct world_options){BOTH_WAYS, .clock = true});
+	struct world *w = world_start(&(struct world_options){BOTH_WAYS, .clock = true});
 	struct shift shift;
 	int before;
 
@@ -422,8 +419,7 @@ static void daemon__down_while_people_act__agrees_when_it_is_back(void **state)
 /* PagerDuty is out of reach, and people go on on both sides: what was done last stands. */
 static void acts__on_both_sides_of_an_outage__end_with_the_last(void **state)
 {
-	struct world *w =
-	    world_start(&(struct world_options){BOTH_WAYS, .clock = true});
+	struct world *w = world_start(&(struct world_options){BOTH_WAYS, .clock = true});
 	const char *ack_resolve, *resolve_ack, *resolve_note, *unack_resolve;
 	time_t second;
 
@@ -459,6 +455,9 @@ static void acts__on_both_sides_of_an_outage__end_with_the_last(void **state)
 	assert_int_equal(entries(w, resolve_ack, "trigger", NULL), 1);
 	assert_int_equal(entries(w, unack_resolve, "trigger", NULL), 1);
 	assert_int_equal(lines(w, resolve_note, "me too"), 1);
+	/* Who acted in vain is told so where both are. */
+	assert_int_equal(
+	    lines(w, resolve_ack, "<@U0BOB> acked it in PagerDuty meanwhile; it stays resolved"), 1);
 }
 
 /* Killed at any point of a conversation: it goes on from there. */
@@ -474,8 +473,8 @@ static void daemon__killed_while_it_speaks_with_pagerduty__goes_on(void **state)
 	for (i = 0; i < 4; i++) {
 		const char *id;
 
-		snprintf(
-		    fault, sizeof(fault), "{\"method\":\"%s\",\"hang\":true,\"times\":-1}", hangs[i]);
+		snprintf(fault, sizeof(fault), "{\"method\":\"%s\",\"hang\":true,\"times\":-1}",
+		    hangs[i]);
 		if (i == 3)
 			world_fault(w, fault);
 		id = i == 3 ? raised(w, hangs[i]) : raised_and_linked(w, hangs[i]);
@@ -539,6 +538,28 @@ static void clocks__that_differ__do_not_decide_who_was_last(void **state)
 	}
 }
 
+static void clocks__that_differ__lose_nothing_of_the_log(void **state)
+{
+	static const int64_t skews[] = {60, -60};
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		struct world *w = world_start(&(struct world_options){POLLED, .clock = true});
+		struct shift shift;
+		int before;
+
+		*state = w;
+		world_clock_advance(w, skews[i]);
+		shift = shift_begin(w);
+		before = writes(w);
+		shift_work(w, &shift);
+		world_until(w, shift_is_seen(w, &shift));
+		shift_check(w, &shift, before);
+		world_stop(w);
+		*state = NULL;
+	}
+}
+
 /* A flood of what is not ours costs PagerDuty's API no more than it must. */
 static void incidents__of_others__are_nobodys_and_cost_little(void **state)
 {
@@ -592,6 +613,7 @@ int main(void)
 	    OWN(acts__on_both_sides_of_an_outage__end_with_the_last),
 	    T(daemon__killed_while_it_speaks_with_pagerduty__goes_on),
 	    OWN(clocks__that_differ__do_not_decide_who_was_last),
+	    OWN(clocks__that_differ__lose_nothing_of_the_log),
 	    T(incidents__of_others__are_nobodys_and_cost_little),
 	};
 

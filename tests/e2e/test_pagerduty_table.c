@@ -43,18 +43,18 @@ static void differs(struct world *w, const char *name, const char *id, const cha
 }
 
 /* WHAT became so of the case NAME, or the test fails. */
-#define holds(w, name, id, condition)                                           \
-	do {                                                                    \
-		int64_t until_ = world_ms() + WORLD_PATIENCE_MS;                \
-		for (;;) {                                                      \
-			size_t mark_ = world_mark(w);                           \
-			if (condition)                                          \
-				break;                                          \
-			world_release(w, mark_);                                \
-			if (world_ms() > until_)                                \
-				differs(w, name, id, "never so: " #condition);  \
-			world_pause();                                          \
-		}                                                               \
+#define holds(w, name, id, condition)                                          \
+	do {                                                                   \
+		int64_t until_ = world_ms() + WORLD_PATIENCE_MS;               \
+		for (;;) {                                                     \
+			size_t mark_ = world_mark(w);                          \
+			if (condition)                                         \
+				break;                                         \
+			world_release(w, mark_);                               \
+			if (world_ms() > until_)                               \
+				differs(w, name, id, "never so: " #condition); \
+			world_pause();                                         \
+		}                                                              \
 	} while (0)
 
 /* ---- in Slack -------------------------------------------------------------------------------- */
@@ -87,7 +87,8 @@ static void deed_check(
 
 	if (after == NULL) {
 		holds(w, name, id, both(w, id, ours[before], theirs[before]));
-		if (entries(w, id, deed->entry, "Bob Example") != 0 || lines(w, id, deed->line) != 0)
+		if (entries(w, id, deed->entry, "Bob Example") != 0 ||
+		    lines(w, id, deed->line) != 0)
 			differs(w, name, id, "it was refused, and done all the same");
 		return;
 	}
@@ -167,19 +168,22 @@ static const struct change {
 	{NULL, NULL, "Reopened by <@U0BOB> in PagerDuty"}, 0},
     {"escalate", "Dave", "escalate", NULL, {"open", "open", NULL},
 	{"Escalated to <@U0BOB> by Dave Example in PagerDuty",
-	    "Escalated to <@U0BOB> by Dave Example in PagerDuty", NULL}, 0},
+	    "Escalated to <@U0BOB> by Dave Example in PagerDuty", NULL},
+	0},
     {"reassign", "Bob", "reassign", "\"to\":\"Dave\"", {"open", "open", NULL},
 	{"Reassigned to Dave Example by <@U0BOB> in PagerDuty",
-	    "Reassigned to Dave Example by <@U0BOB> in PagerDuty", NULL}, 0},
+	    "Reassigned to Dave Example by <@U0BOB> in PagerDuty", NULL},
+	0},
     {"policy", "Bob", "reassign", "\"to\":\"PPAY123\"", {"open", "open", NULL},
 	{"Payments", "Payments", NULL}, 0},
     {"note", "Bob", "note", "\"note\":\"seen it\"", {"open", "acked", "resolved"},
 	{"Note by <@U0BOB> in PagerDuty: seen it", "Note by <@U0BOB> in PagerDuty: seen it",
-	    "Note by <@U0BOB> in PagerDuty: seen it"}, 0},
+	    "Note by <@U0BOB> in PagerDuty: seen it"},
+	0},
     {"respond", "Bob", "respond", "\"to\":\"Dave\"", {"open", "acked", NULL},
 	{"Dave Example", "Dave Example", NULL}, 0},
-    {"snooze", "Bob", "snooze", "\"duration\":7200", {"acked", "acked", NULL},
-	{NULL, NULL, NULL}, 2},
+    {"snooze", "Bob", "snooze", "\"duration\":7200", {"acked", "acked", NULL}, {NULL, NULL, NULL},
+	2},
     {"ladder", NULL, "timeout", "\"timer\":\"ladder\"", {"open", NULL, NULL},
 	{"PagerDuty called the next: <@U0BOB>", NULL, NULL}, 0},
     {"ack timeout", NULL, "timeout", "\"timer\":\"ack\"", {NULL, "open", NULL},
@@ -354,10 +358,12 @@ static void change__told_after_something_newer__undoes_nothing(void **state)
 		types(w, "alice", ids[i], lates[i].second);
 	assert_int_equal(world_pd_hooks(w, "incident.acknowledged", "waiting") > 0, true);
 	for (i = 0; i < LATES; i++)
-		holds(w, lates[i].name, ids[i], both(w, ids[i], lates[i].after, other(lates[i].after)));
+		holds(w, lates[i].name, ids[i],
+		    both(w, ids[i], lates[i].after, other(lates[i].after)));
 	world_until(w, is_quiet(w));
 	for (i = 0; i < LATES; i++) {
-		holds(w, lates[i].name, ids[i], both(w, ids[i], lates[i].after, other(lates[i].after)));
+		holds(w, lates[i].name, ids[i],
+		    both(w, ids[i], lates[i].after, other(lates[i].after)));
 		if (incidents(w, ids[i]) != 1)
 			differs(w, lates[i].name, ids[i], "another incident was made");
 		if (strcmp(lates[i].after, "resolved") == 0 &&
@@ -426,10 +432,12 @@ static void swaps_hold(struct world *w, bool is_close)
 	if (is_close) /* what cannot be told apart is put right by the next look */
 		world_clock_advance(w, 60);
 	for (i = 0; i < SWAPS; i++)
-		holds(w, swaps[i].name, ids[i], both(w, ids[i], swaps[i].after, other(swaps[i].after)));
+		holds(w, swaps[i].name, ids[i],
+		    both(w, ids[i], swaps[i].after, other(swaps[i].after)));
 	world_until(w, is_quiet(w));
 	for (i = 0; i < SWAPS; i++)
-		holds(w, swaps[i].name, ids[i], both(w, ids[i], swaps[i].after, other(swaps[i].after)));
+		holds(w, swaps[i].name, ids[i],
+		    both(w, ids[i], swaps[i].after, other(swaps[i].after)));
 	/* It was all done there: nothing goes back. */
 	assert_int_equal(writes(w), before);
 	assert_int_equal(lines(w, ids[5], "one"), 1);
@@ -510,8 +518,8 @@ static void merges_hold(struct world *w)
 	world_until(w, is_quiet(w));
 	for (i = 0; i < 2; i++) {
 		for (j = 0; j < 2; j++) {
-			snprintf(more, sizeof(more), "\"into_dedup_key\":\"headsup-%s\"",
-			    ids[i][j][1]);
+			snprintf(
+			    more, sizeof(more), "\"into_dedup_key\":\"headsup-%s\"", ids[i][j][1]);
 			world_pd_act(w, "Bob", key_of(w, ids[i][j][0]), "merge", more);
 		}
 	}
