@@ -21,6 +21,7 @@
 #define NOTE_HASH_MAX 1000     /* bytes by which a note is recognised: PagerDuty cuts long ones in webhooks */
 #define NOTE_TWICE_S 600       /* the same words by the same person within this are one note */
 #define NAME_UNITS 100         /* UTF-16 units of a name */
+#define SKEW_MAX_S 600         /* their clock may be so far ahead of ours; what is later than this is told wrongly */
 #define LINE_MAX_BYTES (64 << 10)
 #define URL_MAX 2000           /* bytes of an incident's address */
 #define MERGES_MAX 8           /* from one incident to the next, and the next */
@@ -38,7 +39,8 @@ struct news {
 	char *to_name;      /* of all of them, or of the policy; NULL: not told */
 	char *note;         /* plain, cut; NULL: none */
 	const char *status; /* of the incident from then on; NULL: as it was */
-	int64_t at;         /* never later than now */
+	int64_t at;         /* by our clock: never later than now */
+	int64_t there_at;   /* by PagerDuty's, to be compared with what else it told */
 	bool is_echo;       /* our own doing */
 	bool is_read;       /* read off the incident, and judged already: how it stands now */
 	bool has_assigned;  /* nothing that was told before gave it to somebody else later */
@@ -76,6 +78,11 @@ static int64_t no_later(const struct desk *desk, int64_t at)
 	return at == TIME_NONE || at > desk->now ? desk->now : at;
 }
 
+static int64_t by_their_clock(const struct desk *desk, int64_t at)
+{
+	return at == TIME_NONE || at > desk->now + SKEW_MAX_S ? desk->now : at;
+}
+
 /* ---- told before? ----------------------------------------------------------------------------------------- */
 
 /* Two ways tell one note: with other blanks, cut, or as what was said of the resolution. */
@@ -111,12 +118,14 @@ void change_name(enum did did, const char *note, char out[32])
 /* Was KEY told about AT, or within CHANGE_SLACK_S of it? Remembers it where not, unless it is only LOOKED for. */
 static bool is_told(struct desk *desk, const char *key, int64_t at, bool is_look, bool *again, struct error *err)
 {
+	/* Without the API there are webhooks alone. */
+	const int64_t slack_s = rest_is_on(desk) ? CHANGE_SLACK_S : 0;
 	bool ok = true;
 	char *full;
 
 	*again = false;
 	/* What is kept for no time is not kept: a look. */
-	for (int64_t d = -CHANGE_SLACK_S; ok && !*again && d <= CHANGE_SLACK_S; d++) {
+	for (int64_t d = -slack_s; ok && !*again && d <= slack_s; d++) {
 		full = xasprintf("%s:%" PRId64, key, at + d);
 		ok = storage_see(desk->storage, full, desk->now, 0, again, err);
 		free(full);
@@ -285,6 +294,7 @@ static void news_init(struct news *news, struct desk *desk, const struct change 
 	news->to_name = plain(change->to_name, NAME_UNITS * 4);
 	news->note = plain(change->note, NOTE_UNITS);
 	news->status = status_after(change, news->did);
+	news->there_at = by_their_clock(desk, change->at);
 	news->at = no_later(desk, change->at);
 }
 
@@ -480,6 +490,29 @@ static bool assigned_since(struct desk *desk, const struct alert *alert, int64_t
 	return true;
 }
 
+static bool agrees(const struct alert *alert, const char *status)
+{
+	switch (alert->status) {
+	case ALERT_OPEN:
+		return strcmp(status, "triggered") == 0;
+	case ALERT_ACKED:
+		return strcmp(status, "acknowledged") == 0;
+	case ALERT_EXPECTED:
+		return !is_resolved(status);
+	case ALERT_RESOLVED:
+	case ALERT_CLAIMED:
+		break;
+	}
+	return is_resolved(status);
+}
+
+/* Does AT, by PagerDuty's clock, come after it showed what stands here, which is on its way no more? */
+static bool is_after(struct desk *desk, const struct alert *alert, const struct incident *incident, int64_t at)
+{
+	return incident->status_at != TIME_NONE && at >= incident->status_at && agrees(alert, incident->status) &&
+	       !is_under_way(desk, alert);
+}
+
 /* The alert's page left anew, or is leaving; INCIDENT is the one of before, and the next is not known yet. */
 static bool is_superseded(const struct alert *alert, const struct incident *incident)
 {
@@ -629,13 +662,17 @@ static bool is_past(const struct news *news, const struct incident *incident)
 {
 	if (news->is_read || incident->status_at == TIME_NONE)
 		return false;
-	/* What PagerDuty answered to what we did ourselves is not older than its coming back. */
-	return news->at < incident->status_at || (news->is_echo && news->at == incident->status_at);
+	return news->there_at < incident->status_at;
 }
 
-static bool is_late(const struct news *news, const struct alert *alert)
+/*
+ * Clocks differ. Where PagerDuty has heard of what was done here, its own tells what came after; else theirs and ours have to do, and what was
+ * done here last, if it came later, is not undone.
+ */
+static bool is_late(const struct news *news, const struct alert *alert, const struct incident *incident)
 {
-	return !news->is_read && alert->changed_at != TIME_NONE && news->at < alert->changed_at;
+	return !news->is_read && alert->changed_at != TIME_NONE && news->at < alert->changed_at &&
+	       !is_after(news->desk, alert, incident, news->there_at);
 }
 
 static bool judge(const struct news *news, const struct rule *rule, const struct alert *alert, const struct incident *incident,
@@ -655,13 +692,17 @@ static bool judge(const struct news *news, const struct rule *rule, const struct
 		*verdict = FACTS;
 	} else if ((rule->flags & RULE_LOOK) != 0 ||
 		   ((rule->flags & RULE_AFTER) != 0 && !news->is_read && incident->status_at != TIME_NONE &&
-		       news->at <= incident->status_at)) {
+		       news->there_at <= incident->status_at)) {
 		*verdict = ASKS;
-	} else if (news->is_echo && (!changes || is_late(news, alert) || is_under_way(desk, alert))) {
+	} else if (news->is_echo && news->status != NULL && news->there_at == incident->status_at &&
+		   !text_equal(news->status, incident->status)) {
+		/* PagerDuty's answer to the next thing that we did may have been first. */
+		*verdict = ASKS;
+	} else if (news->is_echo && (!changes || is_late(news, alert, incident) || is_under_way(desk, alert))) {
 		*verdict = FACTS;
 	} else if (reopens && is_followed(desk, alert, newest)) {
 		*verdict = TAKEN;
-	} else if (changes && (is_late(news, alert) || (is_mover && is_past(news, incident)))) {
+	} else if (changes && (is_late(news, alert, incident) || (is_mover && is_past(news, incident)))) {
 		if (!opened_since(desk, alert, news->at, &opened, err))
 			return false;
 		if ((rule->flags & RULE_LATE) == 0 || opened)
@@ -763,7 +804,7 @@ static bool stays(const struct news *news, struct alert *alert, struct incident 
 
 	subject_of(alert->id, subject);
 	learn_place(news, incident);
-	return keep_facts(news->desk, alert, incident, status_by(news, incident), news->at, err) &&
+	return keep_facts(news->desk, alert, incident, status_by(news, incident), news->there_at, err) &&
 	       (text_is_empty(line) || say_in_thread(news->desk, subject, alert->channel, line, false, err));
 }
 
@@ -843,7 +884,7 @@ static bool holds(const struct news *news, const struct rule *rule, struct alert
 		return false;
 	learn_place(news, incident);
 	if (status_by(news, incident) != NULL)
-		set_status(incident, status_by(news, incident), news->at);
+		set_status(incident, status_by(news, incident), news->there_at);
 	turn.at = alert->changed_at != TIME_NONE && news->at < alert->changed_at ? alert->changed_at : news->at;
 	turn.assignee = taken ? NULL : assignee_after(news, rule, before, after);
 	turn.page_status = keeps_page || news->status == NULL ? NULL : incident->status;
@@ -874,7 +915,7 @@ static bool is_doubtful(const struct news *news, const struct rule *rule, const 
 		return false;
 	if (verdict == ASKS)
 		return true;
-	if (news->did->is_state && news->change->did != DID_TRIGGER && incident->status_at == news->at &&
+	if (news->did->is_state && news->change->did != DID_TRIGGER && incident->status_at == news->there_at &&
 	    !text_equal(incident->status, news->status))
 		return true;
 	if (becomes(rule, news, alert) == alert->status)
@@ -977,7 +1018,7 @@ static bool merge(const struct news *news, struct alert *alert, struct incident 
 	/* Without knowing where its alerts are, nothing of them is over: the next look tells. */
 	if (!has_into || text_equal(incident->merged_into, news->change->into))
 		return look_again(news->desk, alert, err);
-	set_status(incident, "resolved", no_later(news->desk, news->at));
+	set_status(incident, "resolved", news->there_at);
 	replace_text(&incident->merged_into, news->change->into);
 	ok = storage_put_incident(news->desk->storage, incident, err) && link_into(news, alert, incident, &into, err) &&
 	     look_again(news->desk, alert, err);
@@ -1092,22 +1133,6 @@ static enum did did_of(const struct alert *alert, const char *status)
 	return alert->status == ALERT_ACKED ? DID_UNACK : DID_REOPEN;
 }
 
-static bool agrees(const struct alert *alert, const char *status)
-{
-	switch (alert->status) {
-	case ALERT_OPEN:
-		return strcmp(status, "triggered") == 0;
-	case ALERT_ACKED:
-		return strcmp(status, "acknowledged") == 0;
-	case ALERT_EXPECTED:
-		return !is_resolved(status);
-	case ALERT_RESOLVED:
-	case ALERT_CLAIMED:
-		break;
-	}
-	return is_resolved(status);
-}
-
 /* Has what ended here not come there yet? Then how it stands there is no reopening. */
 static bool is_end_unheard(const struct reading *reading, const struct alert *alert, enum known known)
 {
@@ -1151,7 +1176,8 @@ static bool follow_reading(struct desk *desk, const struct reading *reading, str
 static bool stand(struct desk *desk, const struct reading *reading, struct alert *alert, struct incident *incident, struct error *err)
 {
 	const enum known known = known_of(alert, incident);
-	const int64_t at = reading->at == TIME_NONE ? TIME_NONE : no_later(desk, reading->at);
+	const int64_t at = reading->at == TIME_NONE ? TIME_NONE : by_their_clock(desk, reading->at);
+	const bool is_heard_after = at != TIME_NONE && is_after(desk, alert, incident, at);
 	const bool is_gone_alone = known == KNOWN_ALONE && !is_resolved(reading->status) && reading->alert_count != 1;
 	bool opened, is_newer, is_pending, is_end;
 
@@ -1165,7 +1191,7 @@ static bool stand(struct desk *desk, const struct reading *reading, struct alert
 	if (!opened_since(desk, alert, at, &opened, err))
 		return false;
 	is_pending = alert->changed_at != TIME_NONE && !text_equal(alert->changed_via, "pagerduty") && is_under_way(desk, alert);
-	is_newer = alert->changed_at == TIME_NONE || text_equal(alert->changed_via, "pagerduty") ||
+	is_newer = alert->changed_at == TIME_NONE || text_equal(alert->changed_via, "pagerduty") || is_heard_after ||
 		   (at != TIME_NONE && at >= alert->changed_at);
 	/* What is resolved there stays so, unless somebody here opened it anew. */
 	is_end = is_resolved(reading->status) && at != TIME_NONE && !opened;
@@ -1186,7 +1212,7 @@ static bool follow_old(const struct news *news, struct alert *alert, struct inci
 		return news->is_echo || holds(news, rule, alert, incident, err);
 	learn_place(news, incident);
 	if (status_by(news, incident) != NULL)
-		set_status(incident, status_by(news, incident), news->at);
+		set_status(incident, status_by(news, incident), news->there_at);
 	return storage_put_incident(news->desk->storage, incident, err);
 }
 
@@ -1196,7 +1222,7 @@ static bool look_closer(const struct news *news, struct alert *alert, struct inc
 	const struct change *change = news->change;
 	const struct reading reading = {.id = change->incident,
 	    .status = known_status(change->status),
-	    .at = news->at,
+	    .at = news->there_at,
 	    .agent = AGENT_PERSON}; /* somebody, it is not said who */
 
 	if (news->did->is_state || reading.status == NULL || text_equal(reading.status, incident->status) || is_past(news, incident))
@@ -1234,9 +1260,38 @@ static bool is_change(const struct change *change)
 	return rest_is_id(change->incident) && (unsigned)change->did <= DID_OTHER && (unsigned)change->agent <= AGENT_NOBODY;
 }
 
+/* Somebody may do, undo and do it again faster than two ways of telling can be apart. */
+static bool doubt_one(const struct news *news, int64_t id, struct error *err)
+{
+	struct incident incident;
+	struct alert *alert;
+	bool ok;
+
+	if (!storage_incident_by_id(news->desk->storage, id, news->change->incident, &incident))
+		return true;
+	ok = true;
+	if (status_by(news, &incident) != NULL && !text_equal(news->status, incident.status) && is_current(news->desk, &incident)) {
+		ok = read_alert(news->desk, id, &alert, err) && (alert == NULL || look_again(news->desk, alert, err));
+		alert_free(alert);
+	}
+	incident_fini(&incident);
+	return ok;
+}
+
+static bool follow_all(const struct news *news, const int64_t *alerts, size_t count, bool is_told, struct error *err)
+{
+	bool ok = true;
+
+	if (is_told && (!news->did->is_state || news->change->did == DID_MERGE))
+		return true;
+	for (size_t i = 0; ok && i < count; i++)
+		ok = is_told ? doubt_one(news, alerts[i], err) : follow_one(news, alerts[i], err);
+	return ok;
+}
+
 bool incident_changed(struct desk *desk, const struct change *change, struct error *err)
 {
-	bool ok, again, is_echo, is_note_known;
+	bool ok, again = false, is_note_known = false;
 	int64_t *alerts;
 	struct news news;
 	size_t count;
@@ -1245,22 +1300,21 @@ bool incident_changed(struct desk *desk, const struct change *change, struct err
 		return true;
 	alerts = xcalloc(INCIDENT_ALERTS_MAX, sizeof(*alerts));
 	count = storage_incident_alerts(desk->storage, change->incident, false, alerts, INCIDENT_ALERTS_MAX);
-	again = is_echo = is_note_known = false;
-	ok = count == 0 || (told_before(desk, change, &again, err) && (again || (is_ours(desk, change, &is_echo, err) &&
-		is_note_told(desk, change, &is_note_known, err))));
-	if (!ok || again || count == 0) {
+	if (count == 0) {
 		free(alerts);
-		return ok;
+		return true;
 	}
 	news_init(&news, desk, change);
-	news.is_echo = is_echo;
+	ok = told_before(desk, change, &again, err);
+	if (ok && !again)
+		ok = is_ours(desk, change, &news.is_echo, err) && is_note_told(desk, change, &is_note_known, err);
 	if (is_note_known)
 		replace_text(&news.note, NULL);
-	if (change->did == DID_REASSIGN)
-		ok = note_assigned(desk, change, news.at, &news.has_assigned, err);
-	for (size_t i = 0; ok && i < count; i++)
-		ok = follow_one(&news, alerts[i], err);
-	log_debug("PagerDuty %s: %s by=%s%s", change->incident, news.did->name, news.who, is_echo ? ", as we asked" : "");
+	if (ok && !again && change->did == DID_REASSIGN)
+		ok = note_assigned(desk, change, news.there_at, &news.has_assigned, err);
+	ok = ok && follow_all(&news, alerts, count, again, err);
+	log_debug("PagerDuty %s: %s by=%s%s%s", change->incident, news.did->name, news.who, again ? ", told before" : "",
+	    news.is_echo ? ", as we asked" : "");
 	news_fini(&news);
 	free(alerts);
 	return ok;
@@ -1327,7 +1381,7 @@ static bool read_one(struct desk *desk, const struct reading *reading, const cJS
 	if (reading->status == NULL) {
 		ok = storage_put_incident(desk->storage, &incident, err);
 	} else if (!is_current(desk, &incident)) {
-		set_status(&incident, reading->status, reading->at == TIME_NONE ? TIME_NONE : no_later(desk, reading->at));
+		set_status(&incident, reading->status, reading->at == TIME_NONE ? TIME_NONE : by_their_clock(desk, reading->at));
 		ok = storage_put_incident(desk->storage, &incident, err);
 	} else if (reading->into != NULL && strcmp(reading->into, reading->id) != 0) {
 		ok = read_merged(desk, reading, alert, &incident, err);
