@@ -1188,17 +1188,18 @@ static bool stand(struct desk *desk, const struct reading *reading, struct alert
 		return keep_facts(desk, alert, incident, reading->status, at, err);
 	if (is_end_unheard(reading, alert, known))
 		return keep_facts(desk, alert, incident, reading->status, at, err) && told_again(desk, alert, err);
+	is_pending = alert->changed_at != TIME_NONE && !text_equal(alert->changed_via, "pagerduty") && is_under_way(desk, alert);
+	if (is_pending)
+		return keep_facts(desk, alert, incident, reading->status, at, err);
 	if (!opened_since(desk, alert, at, &opened, err))
 		return false;
-	is_pending = alert->changed_at != TIME_NONE && !text_equal(alert->changed_via, "pagerduty") && is_under_way(desk, alert);
 	is_newer = alert->changed_at == TIME_NONE || text_equal(alert->changed_via, "pagerduty") || is_heard_after ||
 		   (at != TIME_NONE && at >= alert->changed_at);
 	/* What is resolved there stays so, unless somebody here opened it anew. */
 	is_end = is_resolved(reading->status) && at != TIME_NONE && !opened;
-	if (is_end || (is_newer && !is_pending))
+	if (is_end || is_newer)
 		return follow_reading(desk, reading, alert, incident, known, err);
-	return keep_facts(desk, alert, incident, reading->status, at, err) &&
-	       (at == TIME_NONE || is_pending || told_again(desk, alert, err));
+	return keep_facts(desk, alert, incident, reading->status, at, err) && (at == TIME_NONE || told_again(desk, alert, err));
 }
 
 /* ---- the doors -------------------------------------------------------------------------------------------------- */
