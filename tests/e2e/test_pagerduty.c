@@ -104,6 +104,48 @@ static void alert__resolved_by_its_source__is_resolved_in_pagerduty(void **state
 	assert_true(both(w, id, "open", "triggered"));
 }
 
+/* Slips are taken back at once: each deed is done in turn, and the last one stands. */
+static void deeds__in_quick_succession__are_done_in_turn(void **state)
+{
+	static const struct {
+		const char *commands[4];
+		const char *ours, *theirs;
+	} cases[] = {
+	    {{"ack A#", "unack A#"}, "open", "triggered"},
+	    {{"resolve A#", "reopen A#"}, "open", "triggered"},
+	    {{"ack A#", "unack A#", "ack A#"}, "acked", "acknowledged"},
+	    {{"ack A#", "resolve A#", "reopen A#", "resolve A#"}, "resolved", "resolved"},
+	    {{"resolve A#", "reopen A#", "ack A#"}, "acked", "acknowledged"},
+	    {{"ack A#", "escalate A#", "resolve A#"}, "resolved", "resolved"},
+	    {{"ack A#", "assign A# @bob", "resolve A#"}, "resolved", "resolved"},
+	    {{"escalate A#", "ack A#"}, "acked", "acknowledged"},
+	};
+	struct world *w = *state;
+	const char *ids[3][8];
+	char title[32];
+	size_t i, j, k;
+
+	for (k = 0; k < 3; k++) {
+		for (i = 0; i < 8; i++) {
+			snprintf(title, sizeof(title), "slip %zu %zu", k, i);
+			ids[k][i] = raised_and_linked(w, title);
+			for (j = 0; j < 4 && cases[i].commands[j] != NULL; j++)
+				types(w, "alice", ids[k][i], cases[i].commands[j]);
+		}
+	}
+	world_until(w, is_quiet(w));
+	for (k = 0; k < 3; k++) {
+		for (i = 0; i < 8; i++) {
+			if (both(w, ids[k][i], cases[i].ours, cases[i].theirs) &&
+			    incidents(w, ids[k][i]) == 1)
+				continue;
+			show(w, ids[k][i]);
+			fail_msg("%s … is %s here, %s there", cases[i].commands[0],
+			    world_status(w, ids[k][i]), world_pd_status(w, key_of(w, ids[k][i])));
+		}
+	}
+}
+
 static bool sees_a_form(struct world *w, const char *user)
 {
 	const cJSON *view;
@@ -1127,6 +1169,7 @@ int main(void)
 	    T(deed__in_slack__is_theirs_in_pagerduty),
 	    T(deed__of_somebody_known_by_their_profile_alone__is_theirs),
 	    T(deed__of_somebody_pagerduty_does_not_know__is_headsups_and_a_note_names_them),
+	    T(deeds__in_quick_succession__are_done_in_turn),
 	    T(deed__with_several_alerts__is_done_with_each),
 	    T(alert__resolved_by_its_source__is_resolved_in_pagerduty),
 	    OWN(claim__of_a_paged_alert__resolves_it_as_theirs_and_not_me_reopens_it),

@@ -348,7 +348,7 @@ static void change__told_after_something_newer__undoes_nothing(void **state)
 	world_until(w, is_quiet(w) && is_after(second));
 	before_writes = writes(w);
 	before_posts = posts(w);
-	world_fault(w, "{\"webhook\":\"delay\",\"delay_ms\":5000,\"times\":-1}");
+	world_fault(w, "{\"webhook\":\"delay\",\"delay_ms\":8000,\"times\":-1}");
 	for (i = 0; i < LATES; i++)
 		world_pd_act(w, "Bob", key_of(w, ids[i]), lates[i].first, lates[i].more);
 	world_fault(w, "{\"clear\":true}");
