@@ -26,6 +26,7 @@
 #define UNLINKED_MAX 100           /* alerts looked for in one poll */
 #define GONE_MAX 200               /* incidents remembered that cannot be read */
 #define GONE_S 3600                /* so long they are not asked for again */
+#define FIRST_BACK_S 3600          /* how far the first log is read back */
 #define AHEAD_S 60                 /* PagerDuty's clock may be ahead so far */
 #define PAGE_BACK_S 300            /* and an incident that much older than the page of which it came */
 
@@ -166,7 +167,10 @@ static cJSON *beginning(struct desk *desk)
 	int64_t cursor = mark_time(desk, MARK_LOG), since;
 	cJSON *body = cJSON_CreateObject();
 
-	if (cursor == TIME_NONE || cursor > desk->now)
+	/* Until PagerDuty has told a time of its own, ours may be ahead of it: what is read twice is recognised. */
+	if (cursor == TIME_NONE)
+		cursor = desk->now - FIRST_BACK_S;
+	if (cursor > desk->now)
 		cursor = desk->now;
 	since = cursor - POLL_OVERLAP_S;
 	if (since < desk->now - POLL_BACK_MAX_S)

@@ -1340,7 +1340,7 @@ static void start__with_incidents__reads_them_all(void **state)
 	char *said;
 
 	tick(w);
-	assert_asks(w, "/log_entries?since=2026-03-02T11%3A58%3A00Z");
+	assert_asks(w, "/log_entries?since=2026-03-02T10%3A58%3A00Z");
 	answers(w, 200, PAGE("", "false"));
 	said = asks(w);
 	assert_string_equal(said,
