@@ -915,13 +915,15 @@ static bool is_doubtful(const struct news *news, const struct rule *rule, const 
 		return false;
 	if (verdict == ASKS)
 		return true;
-	if (news->did->is_state && news->change->did != DID_TRIGGER && incident->status_at == news->there_at &&
+	if (news->status != NULL && news->change->did != DID_TRIGGER && incident->status_at == news->there_at &&
 	    !text_equal(incident->status, news->status))
 		return true;
 	if (becomes(rule, news, alert) == alert->status)
 		return false;
 	return (news->is_echo && verdict == FACTS) ||
-	       (is_done_here(alert) && (news->at == alert->changed_at || is_under_way(news->desk, alert)));
+	       (is_done_here(alert) &&
+		   ((news->at == alert->changed_at && !is_after(news->desk, alert, incident, news->there_at)) ||
+		       is_under_way(news->desk, alert)));
 }
 
 /* ALERT follows NEWS of its INCIDENT, where it is to. */

@@ -1844,6 +1844,119 @@ static void world_without_token__follows_webhooks_and_asks_nothing(void **state)
 	free(said.line);
 }
 
+/* ---- clocks ----------------------------------------------------------------------------------------------------------- */
+
+/* PagerDuty has heard of what was done here: what it tells to be later is later, whatever our clock says. */
+static void change__by_a_clock_that_differs__is_followed_in_its_order(void **state)
+{
+	static const int64_t skews[] = {30, -30, 300, -300};
+	static const struct {
+		enum alert_status here, end;
+		const char *there;
+		enum did did;
+	} cases[] = {
+	    {ALERT_ACKED, ALERT_OPEN, "acknowledged", DID_UNACK},
+	    {ALERT_RESOLVED, ALERT_OPEN, "resolved", DID_REOPEN},
+	    {ALERT_OPEN, ALERT_ACKED, "triggered", DID_ACK},
+	    {ALERT_OPEN, ALERT_RESOLVED, "triggered", DID_RESOLVE},
+	    {ALERT_ACKED, ALERT_OPEN, "acknowledged", DID_ESCALATE},
+	};
+	struct desk_world *w = *state;
+
+	for (size_t i = 0; i < 4; i++) {
+		for (size_t j = 0; j < sizeof(cases) / sizeof(cases[0]); j++) {
+			/* Done here at NOON by our clock, there at NOON + skew by theirs; a second later this. */
+			const struct stage stage = stages(
+			    w, &(struct given){cases[j].here, cases[j].there, cases[j].there, NOON + skews[i], "slack", NOON, NULL, NULL});
+			const struct change change = change_of(&stage, cases[j].did, 'P', NOON + skews[i] + 1);
+
+			happens(w, &change);
+			assert_status(w, &stage, cases[j].end);
+			assert_int_equal(heard(w, &stage).deeds, 0);
+		}
+	}
+}
+
+/* Faster than webhook and log may differ: what is taken for a repetition, and is none, is asked for. */
+static void change__undone_and_done_again_at_once__is_asked_for(void **state)
+{
+	struct desk_world *w = *state;
+	const struct stage stage = stages(w, &(struct given){ALERT_OPEN, "triggered", "triggered", BEFORE, NULL, 0, NULL, NULL});
+	const enum did dids[] = {DID_RESOLVE, DID_REOPEN, DID_RESOLVE};
+	struct change change;
+
+	for (int i = 0; i < 3; i++) {
+		change = change_of(&stage, dids[i], 'P', THEN + i);
+		happens(w, &change);
+		assert_int_equal(heard(w, &stage).looks, i == 2);
+	}
+	/* A mere repetition is not. */
+	drops_deeds(w, &stage);
+	change = change_of(&stage, DID_RESOLVE, 'P', THEN);
+	happens(w, &change);
+	assert_int_equal(heard(w, &stage).looks, 0);
+	assert_status(w, &stage, ALERT_OPEN);
+}
+
+/* The look is a word that reads the incident. */
+static void look__when_its_turn_comes__reads_the_incident(void **state)
+{
+	struct desk_world *w = *state;
+	const struct stage stage = stages(w, &(struct given){ALERT_RESOLVED, "resolved", "resolved", THEN, "pagerduty", THEN, NULL, NULL});
+	const struct change ack = change_of(&stage, DID_ACK, 'P', THEN);
+	struct spoken spoken = {0};
+	struct error err = {0};
+	struct word *word;
+	char *path;
+
+	happens(w, &ack);
+	word = storage_word(w->storage, words_so_far(w, stage.words));
+	assert_non_null(word);
+	desk_world_begin(w);
+	assert_true(word_render(w->desk, word, &spoken, &err));
+	desk_world_end(w, true);
+	path = xasprintf("/incidents/%s", stage.incident);
+	assert_string_equal(spoken.verb, "GET");
+	assert_string_equal(spoken.method, path);
+	free(path);
+	spoken_fini(&spoken);
+	word_free(word);
+}
+
+/* One incident of three alerts: one person's act is all of theirs, told in each thread once. */
+static void changes__of_a_group__are_followed_by_each(void **state)
+{
+	static const struct {
+		enum did did;
+		enum alert_status end;
+		const char *line;
+	} cases[] = {
+	    {DID_ACK, ALERT_ACKED, "Acked by <@U0BOB>"},
+	    {DID_RESOLVE, ALERT_RESOLVED, "Resolved by <@U0BOB>"},
+	    {DID_NOTE, ALERT_OPEN, "looked at it"},
+	    {DID_MERGE, ALERT_OPEN, "Merged into #123"},
+	};
+	struct desk_world *w = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char id[16];
+		struct stage all[3];
+		struct change change;
+
+		snprintf(id, sizeof(id), "QGROUP%zu", i);
+		for (int j = 0; j < 3; j++)
+			all[j] = stages(w, &(struct given){ALERT_OPEN, "triggered", "triggered", BEFORE, NULL, 0, NULL, id});
+		for (int twice = 0; twice < 2; twice++) {
+			change = cases[i].did == DID_MERGE ? merge_of(&all[0], "QINTO09") : change_of(&all[0], cases[i].did, 'P', THEN);
+			happens(w, &change);
+		}
+		for (int j = 0; j < 3; j++) {
+			assert_status(w, &all[j], cases[i].end);
+			assert_line(w, &all[j], cases[i].line);
+		}
+	}
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, setup_words, teardown)
@@ -1892,6 +2005,10 @@ int main(void)
 	    T(link__of_nonsense__is_nothing),
 	    T(url__of_an_incident__is_https_or_nothing),
 	    T(world_without_token__follows_webhooks_and_asks_nothing),
+	    T(change__by_a_clock_that_differs__is_followed_in_its_order),
+	    T(change__undone_and_done_again_at_once__is_asked_for),
+	    T(look__when_its_turn_comes__reads_the_incident),
+	    T(changes__of_a_group__are_followed_by_each),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
