@@ -13,20 +13,18 @@
 #include "handlers/alerts.h"
 #include "handlers/pagerduty/deeds.h"
 #include "handlers/pagerduty/rules.h"
+#include "handlers/pagerduty/told.h"
 #include "handlers/pagerduty/users.h"
 #include "handlers/slack_text.h"
 #include "handlers/words.h"
 
 #define NOTE_UNITS 2000        /* UTF-16 units of a note that are shown and kept */
-#define NOTE_HASH_MAX 1000     /* bytes by which a note is recognised: PagerDuty cuts long ones in webhooks */
-#define NOTE_TWICE_S 600       /* the same words by the same person within this are one note */
 #define NAME_UNITS 100         /* UTF-16 units of a name */
 #define SKEW_MAX_S 600         /* their clock may be so far ahead of ours; what is later than this is told wrongly */
 #define LINE_MAX_BYTES (64 << 10)
 #define URL_MAX 2000           /* bytes of an incident's address */
 #define MERGES_MAX 8           /* from one incident to the next, and the next */
 #define ASSIGNED_MAX 64        /* incidents of which is remembered when they were last given to somebody */
-#define LOOK_LASTS_S 3600      /* what could not be asked for so long is asked by the poll */
 #define ASSIGNED_MARK "pagerduty.assigned"
 
 /* A change, made ready for those that it is about. */
@@ -81,163 +79,6 @@ static int64_t no_later(const struct desk *desk, int64_t at)
 static int64_t by_their_clock(const struct desk *desk, int64_t at)
 {
 	return at == TIME_NONE || at > desk->now + SKEW_MAX_S ? desk->now : at;
-}
-
-/* ---- told before? ----------------------------------------------------------------------------------------- */
-
-/* Two ways tell one note: with other blanks, cut, or as what was said of the resolution. */
-static void put_note(struct buf *out, const char *note)
-{
-	static const char resolution[] = "Resolution Note:";
-
-	note += strspn(note, " \t\r\n");
-	if (strncmp(note, resolution, strlen(resolution)) == 0)
-		note += strlen(resolution);
-	for (const char *c = note; *c != '\0' && out->len < NOTE_HASH_MAX; c++) {
-		if (strchr(" \t\r\n", *c) == NULL)
-			buf_putc(out, *c);
-	}
-}
-
-void change_name(enum did did, const char *note, char out[32])
-{
-	struct buf text;
-	char hash[65];
-
-	if (did != DID_NOTE) {
-		snprintf(out, 32, "%s", did_facts[did].name);
-		return;
-	}
-	buf_init(&text, NOTE_HASH_MAX);
-	put_note(&text, note != NULL ? note : "");
-	sha256_hex(buf_text(&text), text.len, hash);
-	buf_fini(&text);
-	snprintf(out, 32, "note:%.16s", hash);
-}
-
-/* Was KEY told about AT, or within CHANGE_SLACK_S of it? Remembers it where not, unless it is only LOOKED for. */
-static bool is_told(struct desk *desk, const char *key, int64_t at, bool is_look, bool *again, struct error *err)
-{
-	/* Without the API there are webhooks alone. */
-	const int64_t slack_s = rest_is_on(desk) ? CHANGE_SLACK_S : 0;
-	bool ok = true;
-	char *full;
-
-	*again = false;
-	/* What is kept for no time is not kept: a look. */
-	for (int64_t d = -slack_s; ok && !*again && d <= slack_s; d++) {
-		full = xasprintf("%s:%" PRId64, key, at + d);
-		ok = storage_see(desk->storage, full, desk->now, 0, again, err);
-		free(full);
-	}
-	if (!ok || *again || is_look)
-		return ok;
-	full = xasprintf("%s:%" PRId64, key, at);
-	ok = storage_see(desk->storage, full, desk->now, CHANGE_KEEP_S, again, err);
-	free(full);
-	return ok;
-}
-
-/* What two ways tell of one moment; also of whom it was given to, which only one of them may say, or in another order. */
-static bool is_given_before(struct desk *desk, const char *key, const struct change *change, int64_t at, bool *again, struct error *err)
-{
-	const bool is_clear = rest_is_id(change->to_id) && (change->to_name == NULL || strstr(change->to_name, ", ") == NULL);
-	char *vague = xasprintf("%s>-", key), *clear = xasprintf("%s>%s", key, is_clear ? change->to_id : "-");
-	bool ok = is_told(desk, key, at, false, again, err);
-
-	if (ok && !*again) {
-		ok = is_told(desk, clear, at, false, again, err);
-		*again = false;
-	} else if (ok && is_clear) {
-		ok = is_told(desk, vague, at, true, again, err) && (*again || is_told(desk, clear, at, false, again, err));
-	}
-	free(vague);
-	free(clear);
-	return ok;
-}
-
-/* The words themselves, for as long as two ways may be apart. */
-static bool is_written_before(struct desk *desk, const struct change *change, const char *key, bool *again, struct error *err)
-{
-	char name[32], *full;
-	bool ok;
-
-	change_name(DID_NOTE, change->note, name);
-	full = xasprintf("%s|%s", key, name);
-	ok = storage_see(desk->storage, full, desk->now, NOTE_TWICE_S, again, err);
-	free(full);
-	return ok;
-}
-
-/* Who: machines are told of in one way so and in another way so. The caller frees. */
-static char *key_of(const struct change *change, enum did did)
-{
-	const char *agent = change->agent != AGENT_PERSON  ? "machine"
-			    : rest_is_id(change->agent_id) ? change->agent_id
-							   : "person";
-	char name[32];
-
-	change_name(did, change->note, name);
-	return xasprintf("pagerduty:%s:%s:%s", change->incident, name, agent);
-}
-
-/* By PagerDuty's own clock, whatever it says: both ways say the same. */
-static int64_t second_of(const struct desk *desk, const struct change *change)
-{
-	const bool is_usable = change->at > INT64_MIN / 2 && change->at < INT64_MAX / 2;
-
-	return is_usable ? change->at : desk->now;
-}
-
-static bool told_before(struct desk *desk, const struct change *change, bool *again, struct error *err)
-{
-	const int64_t at = second_of(desk, change);
-	const bool is_given = change->did == DID_ESCALATE || change->did == DID_DELEGATE || change->did == DID_REASSIGN ||
-			      change->did == DID_RESPONDER;
-	char *key = key_of(change, change->did), *also;
-	bool ok, twice = false;
-
-	ok = is_given ? is_given_before(desk, key, change, at, again, err) : is_told(desk, key, at, false, again, err);
-	if (ok && change->did == DID_NOTE) {
-		ok = is_written_before(desk, change, key, &twice, err);
-		*again = *again || twice;
-	}
-	if (ok && !*again && change->did == DID_MERGE) {
-		/* The log may tell it as a mere resolving. */
-		also = key_of(change, DID_RESOLVE);
-		ok = is_told(desk, also, at, false, &twice, err);
-		free(also);
-	}
-	free(key);
-	return ok;
-}
-
-/* A resolving with a reason comes as a note too. */
-static bool is_note_told(struct desk *desk, const struct change *change, bool *again, struct error *err)
-{
-	char *key;
-	bool ok;
-
-	*again = false;
-	if (change->did != DID_RESOLVE || text_shows_nothing(change->note))
-		return true;
-	key = key_of(change, DID_NOTE);
-	ok = is_written_before(desk, change, key, again, err);
-	free(key);
-	return ok;
-}
-
-/* Our own doing, come back. Machines' is not: we do nothing there but as somebody. */
-static bool is_ours(struct desk *desk, const struct change *change, bool *taken, struct error *err)
-{
-	char name[32];
-
-	*taken = false;
-	if (change->agent != AGENT_PERSON)
-		return true;
-	change_name(change->did, change->note, name);
-	return storage_take_intent(desk->storage, change->incident, name, rest_is_id(change->agent_id) ? change->agent_id : NULL,
-	    desk->now - INTENT_KEEP_S, taken, err);
 }
 
 /* ---- news --------------------------------------------------------------------------------------------------- */
@@ -586,7 +427,7 @@ static bool look_again(struct desk *desk, const struct alert *alert, struct erro
 	json_put(body, "via", "headsup");
 	cJSON_AddBoolToObject(body, "is_token", true);
 	json_put_int(body, "at", desk->now);
-	return rest_leave(desk, WORD_DEED, subject, coalesce, body, REST_FIRST_DEED, LOOK_LASTS_S, err);
+	return rest_leave(desk, WORD_DEED, subject, coalesce, body, REST_FIRST_DEED, 0, err);
 }
 
 /* NULL and true: it is gone since. */
@@ -666,8 +507,8 @@ static bool is_past(const struct news *news, const struct incident *incident)
 }
 
 /*
- * Clocks differ. Where PagerDuty has heard of what was done here, its own tells what came after; else theirs and ours have to do, and what was
- * done here last, if it came later, is not undone.
+ * Clocks differ. Where PagerDuty has heard of what was done here, its own tells what came after; else theirs and ours have to do,
+ * and what was done here last, if it came later, is not undone.
  */
 static bool is_late(const struct news *news, const struct alert *alert, const struct incident *incident)
 {
@@ -1042,8 +883,8 @@ static bool merge(const struct news *news, struct alert *alert, struct incident 
 /* ---- to whom it was given last ------------------------------------------------------------------------------------ */
 
 /*
- * Nothing of an incident says since when it is whose, and one giving may be told after the next. "Q1=1772452800 Q2=…", the newest first, of
- * a few: who hears late hears it soon after.
+ * Nothing of an incident says since when it is whose, and one giving may be told after the next. "Q1=1772452800 Q2=…", the newest first,
+ * of a few: who hears late hears it soon after.
  */
 static bool note_assigned(struct desk *desk, const struct change *change, int64_t at, bool *is_newest, struct error *err)
 {
@@ -1308,9 +1149,9 @@ bool incident_changed(struct desk *desk, const struct change *change, struct err
 		return true;
 	}
 	news_init(&news, desk, change);
-	ok = told_before(desk, change, &again, err);
+	ok = change_told(desk, change, &again, err);
 	if (ok && !again)
-		ok = is_ours(desk, change, &news.is_echo, err) && is_note_told(desk, change, &is_note_known, err);
+		ok = change_is_ours(desk, change, &news.is_echo, err) && change_note_told(desk, change, &is_note_known, err);
 	if (is_note_known)
 		replace_text(&news.note, NULL);
 	if (ok && !again && change->did == DID_REASSIGN)
