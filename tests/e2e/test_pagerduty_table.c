@@ -281,6 +281,15 @@ static void changes_hold(struct world *w, bool is_polled)
 	}
 	/* What was done there goes no way back. */
 	assert_int_equal(writes(w), before);
+	if (is_polled) {
+		int polls = rest_calls(w, "get.log_entries"),
+		    reads = rest_calls(w, "get.incidents");
+
+		/* What the log tells again costs nothing more. */
+		world_until(w, rest_calls(w, "get.log_entries") >= polls + 3);
+		world_until(w, is_quiet(w));
+		assert_in_range(rest_calls(w, "get.incidents") - reads, 0, 2);
+	}
 }
 
 static void change__of_each_kind_in_each_state__shows_in_slack(void **state)
