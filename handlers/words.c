@@ -784,6 +784,12 @@ static bool render_page_look(struct rendering *r, int64_t alert, struct error *e
 	return ok;
 }
 
+/* Known by the answer too: there may be no token any more since it was asked for. Events are never refused to a handler. */
+static bool is_look_answer(const struct rendering *r, const struct reply *reply)
+{
+	return page_looks(r, r->word->attempts - 1) || !reply->ok || json_get(reply->body, "incidents") != NULL;
+}
+
 /* Did PagerDuty make an incident of it since the word was left? */
 static bool page_was_taken(const struct rendering *r, const struct reply *reply)
 {
@@ -979,10 +985,12 @@ static bool talk_render(const struct conversation *conversation, struct desk *de
 
 	talk_init(&talk, desk, word);
 	talk.spoken = spoken;
-	if (rest_is_on(desk))
+	if (rest_is_on(desk)) {
 		ok = conversation->render(&talk, err);
-	else
+	} else {
 		spoken->is_nothing = true; /* the configuration has no token any more */
+		ok = conversation->failed == NULL || conversation->failed(&talk, &(struct reply){.error = "no api_token"}, true, err);
+	}
 	cJSON_Delete(talk.body);
 	return ok;
 }
@@ -1141,7 +1149,7 @@ static bool delivered_page(struct rendering *r, const struct reply *reply, struc
 
 	if (status == NULL || !id_parse(r->word->subject, 'A', &id))
 		return true;
-	if (page_looks(r, r->word->attempts - 1) && !page_was_taken(r, reply)) {
+	if (is_look_answer(r, reply) && !page_was_taken(r, reply)) {
 		r->next->body = cJSON_Duplicate(r->body, true); /* sure now, so it is sent */
 		return true;
 	}

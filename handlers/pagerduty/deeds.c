@@ -21,6 +21,7 @@
 #define CANDIDATE_BYTES_MAX 16384 /* of one incident that is kept while its alerts are asked for */
 #define MERGES_MAX 8      /* from one incident to the next, and the next */
 #define SEARCH_WAIT_MAX 4 /* searches are 1, 2, 4, 8, 16, 16 … s apart */
+#define SEARCHES_MAX 12   /* of one deed, whatever the clock says */
 
 /* ---- leaving ------------------------------------------------------------------------------------------------ */
 
@@ -388,6 +389,7 @@ static const char *asked_of(const struct deed *deed, const char **who)
 
 static bool who_render(struct deed *deed, struct error *err)
 {
+	const int64_t left_s = number_of(deed, "wait_until", 0) - deed->desk->now; /* more than was begun with: the clock was set back */
 	const char *who, *role = asked_of(deed, &who);
 	struct user_found found;
 	bool ok;
@@ -398,7 +400,7 @@ static bool who_render(struct deed *deed, struct error *err)
 		return false;
 	if (found.answer == USER_ASK) {
 		ok = users_ask(deed->talk, &found, err);
-	} else if (found.answer == USER_WAIT && deed->desk->now < number_of(deed, "wait_until", 0)) {
+	} else if (found.answer == USER_WAIT && left_s > 0 && left_s <= DEED_USER_WAIT_MAX_S) {
 		ok = rest_wait(deed->talk, deed->desk->now + DEED_USER_WAIT_S);
 	} else {
 		if (found.answer == USER_WAIT)
@@ -519,7 +521,7 @@ static bool search_again(struct deed *deed, struct error *err)
 	const int64_t looks = number_of(deed, "looks", 0);
 	const int64_t since = deed->alert->paged_at != TIME_NONE ? deed->alert->paged_at : number_of(deed, "at", 0);
 
-	if (deed->desk->now >= since + DEED_FIND_S)
+	if (deed->desk->now >= since + DEED_FIND_S || looks >= SEARCHES_MAX)
 		return give_up(deed, err);
 	deed_set_int(deed, "looks", looks + 1);
 	deed_set(deed, "step", "find");
@@ -807,11 +809,22 @@ static const char *event_of(const struct deed *deed)
 	return status == ALERT_OPEN ? "" : deed->verb->event;
 }
 
+/* PagerDuty does not know WHAT was done here, because of WHY. */
+static bool tell_untold(struct deed *deed, const char *what, const char *why, struct error *err)
+{
+	struct buf line;
+	bool ok;
+
+	buf_init(&line, DEED_LINE_MAX);
+	buf_printf(&line, "PagerDuty was not told (%s): %s", what, why);
+	ok = deed_tell(deed, buf_text(&line), NULL, NULL, true, err);
+	buf_fini(&line);
+	return ok;
+}
+
 bool deed_by_events(struct deed *deed, const char *why, struct error *err)
 {
 	const char *event = event_of(deed);
-	struct buf line;
-	bool ok;
 
 	log_info("A%" PRId64 " %s is %s why=%s", deed->alert->id, deed->verb->name,
 	    text_is_empty(event) ? "not done in PagerDuty" : "done in PagerDuty by an event", why);
@@ -830,11 +843,7 @@ bool deed_by_events(struct deed *deed, const char *why, struct error *err)
 		return say_page(deed->desk, deed->alert, event, err) && deed_over(deed);
 	if (strcmp(deed->verb->name, "again") == 0)
 		return deed_over(deed);
-	buf_init(&line, DEED_LINE_MAX);
-	buf_printf(&line, "PagerDuty was not told (%s): %s", deed->verb->name, why);
-	ok = deed_tell(deed, buf_text(&line), NULL, NULL, true, err);
-	buf_fini(&line);
-	return ok && deed_over(deed);
+	return tell_untold(deed, deed->verb->name, why, err) && deed_over(deed);
 }
 
 bool deed_refused(struct deed *deed, const struct reply *reply, struct error *err)
@@ -1078,4 +1087,35 @@ static bool heard(struct talk *talk, const struct reply *reply, struct error *er
 	return ok;
 }
 
-const struct conversation deed_conversation = {.kind = WORD_DEED, .render = render, .heard = heard};
+static bool leave_unsaid(struct deed *deed, const char *why, struct error *err)
+{
+	char *note;
+	bool ok;
+
+	if (is_finding(deed))
+		return true; /* the poll looks for it */
+	if (!json_true(deed->body, "is_written"))
+		return deed_by_events(deed, why, err);
+	note = json_true(deed->body, "is_noted") ? NULL : note_text(deed);
+	ok = note == NULL || tell_untold(deed, "note", why, err);
+	free(note);
+	return ok;
+}
+
+/* There is no token any more, or it is refused: nothing waits for a person while people are called, events say what they can. */
+static bool failed(struct talk *talk, const struct reply *reply, bool is_final, struct error *err)
+{
+	const char *why = !rest_is_on(talk->desk)  ? "there is no pagerduty.api_token any more"
+			  : reply->status == 401 ? "it refuses pagerduty.api_token"
+						 : "its REST API cannot be asked";
+	struct deed deed;
+	bool ok = true;
+
+	(void)is_final;
+	if (deed_init(&deed, talk, false))
+		ok = leave_unsaid(&deed, why, err);
+	alert_free(deed.alert);
+	return ok && storage_remove_word(talk->desk->storage, talk->word->id, err);
+}
+
+const struct conversation deed_conversation = {.kind = WORD_DEED, .render = render, .heard = heard, .failed = failed};

@@ -2,7 +2,8 @@
  * deeds - what people do here with an alert is done in PagerDuty too, as them.
  *
  * With a REST token a deed is a conversation: find the incident of the alert, read it, change it as the person who pressed, add their
- * words as a note. Without one, or where no incident is found, what events can do (acknowledge, resolve, trigger) is done by events.
+ * words as a note. Without one, where it is refused, or where no incident is found, what events can do (acknowledge, resolve, trigger) is
+ * done by events; what they cannot is told in the thread.
  */
 #ifndef HANDLERS_PAGERDUTY_DEEDS_H
 #define HANDLERS_PAGERDUTY_DEEDS_H

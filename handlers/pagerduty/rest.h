@@ -31,7 +31,10 @@ struct conversation {
 	bool (*render)(struct talk *talk, struct error *err);
 	/* REPLY->ok: 2xx. Otherwise it was refused for good: REPLY->status and rest_code() tell how. */
 	bool (*heard)(struct talk *talk, const struct reply *reply, struct error *err);
-	/* It will not be said by itself (IS_FINAL false: it waits for a person, as when the token is refused). NULL: the log has it. */
+	/*
+	 * It will not be said by itself (IS_FINAL false: it waits for a person, as when the token is refused; true: it is over, as when
+	 * the configuration has no token any more). NULL: the log has it.
+	 */
 	bool (*failed)(struct talk *talk, const struct reply *reply, bool is_final, struct error *err);
 };
 /* All there are; NULL ends it. */

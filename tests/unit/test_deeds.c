@@ -776,6 +776,91 @@ static void deed__without_rest_or_by_a_machine__is_what_events_can_do(void **sta
 	}
 }
 
+/* TOKEN: "gone" from the configuration, or "refused". */
+static void deed__whose_token_is_gone_or_refused__is_what_events_can_do(void **state)
+{
+	static const struct {
+		const char *verb, *body, *event, *line, *page_status;
+		enum alert_status stands;
+	} table[] = {
+	    {"ack", "\"step\":\"read\"", "\"acknowledge\"", NULL, "triggered", ALERT_ACKED},
+	    {"ack", "\"step\":\"find\"", NULL, NULL, "triggered", ALERT_OPEN},
+	    {"resolve", "\"step\":\"write\",\"write\":\"resolve\",\"incident\":\"Q1\"", "\"resolve\"", NULL, "triggered", ALERT_RESOLVED},
+	    {"reopen", "\"step\":\"read\"", "\"anew\":true", NULL, "waiting", ALERT_OPEN},
+	    {"again", "\"step\":\"read\"", "\"resolve\"", NULL, "triggered", ALERT_RESOLVED},
+	    {"again", "\"step\":\"read\"", NULL, NULL, "triggered", ALERT_OPEN},
+	    {"escalate", "\"step\":\"teams\",\"to\":\"ops\"", NULL, "PagerDuty was not told (escalate)", "triggered", ALERT_OPEN},
+	    {"unack", "\"step\":\"read\"", NULL, "PagerDuty was not told (unack)", "triggered", ALERT_OPEN},
+	    {"note", "\"step\":\"note\",\"note\":\"x\",\"incident\":\"Q1\"", NULL, "PagerDuty was not told (note)", "triggered", ALERT_OPEN},
+	    {"resolve", "\"step\":\"note\",\"is_written\":true,\"note\":\"x\"", NULL, "PagerDuty was not told (note)", "triggered", ALERT_RESOLVED},
+	    {"resolve", "\"step\":\"compare\",\"is_written\":true,\"is_noted\":true,\"note\":\"x\"", NULL, NULL, "triggered",
+		ALERT_RESOLVED},
+	    {"find", "\"step\":\"read\"", NULL, NULL, "triggered", ALERT_OPEN},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(table) / sizeof(table[0]); i++) {
+		const bool is_gone = i % 2 == 0;
+		struct desk_world *world = world_new(NULL), *other = desk_world_new(without_rest);
+		struct alert *alert = paged_alert(world, table[i / 2].stands), *now;
+		char *text = xasprintf("{\"verb\":\"%s\",\"who\":\"U0ALICE\",\"via\":\"slack\",%s}", table[i / 2].verb, table[i / 2].body);
+		const char *const events[3] = {table[i / 2].event}, *const lines[3] = {table[i / 2].line}, *const none[3] = {NULL};
+		const struct reply refused = {.status = 401, .error = "status 401"};
+		struct spoken spoken;
+		struct error err = {0};
+		struct word *word;
+
+		assert_true(rest_leave(world->desk, WORD_DEED, "A1", NULL, json_parse(text, strlen(text), &err), REST_FIRST_DEED, 0, &err));
+		word = deed_word(world);
+		if (is_gone) {
+			world->desk->config = other->config;
+			assert_true(word_render(world->desk, word, &spoken, &err));
+			assert_true(spoken.is_nothing);
+			spoken_fini(&spoken);
+		} else {
+			assert_true(word_failed(world->desk, word, &refused, false, &err));
+		}
+
+		assert_texts(world, text, WORD_PAGE, events);
+		assert_texts(world, text, WORD_THREAD, lines);
+		assert_texts(world, text, WORD_DEED, none);
+		now = storage_alert(world->storage, 1, &err);
+		assert_string_equal(now->page_status, table[i / 2].page_status);
+		world->desk->config = world->config;
+		alert_free(now);
+		alert_free(alert);
+		word_free(word);
+		free(text);
+		desk_world_free(other);
+		world_free(world);
+	}
+}
+
+static void deed__while_the_clock_is_set_back__is_not_looked_for_for_ever(void **state)
+{
+	struct desk_world *world = world_new(NULL);
+	struct alert *alert = paged_alert(world, ALERT_ACKED);
+	const char *const events[3] = {"\"acknowledge\""};
+	struct error err = {0};
+	struct spoken spoken;
+	struct word *word;
+	int searches = 0;
+
+	(void)state;
+	world->desk->now = alert->paged_at - 86400;
+	assert_true(deed_leave(world->desk, &(struct actor){.who = "U0ALICE", .via = "slack"}, alert, "ack", NULL, NULL, &err));
+	while (next_call(world, &word, &spoken)) {
+		assert_in_range(searches++, 0, 20);
+		spoken_fini(&spoken);
+		hears(world, word, 200, "{\"incidents\":[],\"more\":false}");
+		word_free(word);
+	}
+	assert_in_range(world->desk->now, alert->paged_at - 86400, alert->paged_at - 86400 + 4 * DEED_FIND_S);
+	assert_texts(world, "set back", WORD_PAGE, events);
+	alert_free(alert);
+	world_free(world);
+}
+
 static void deed__of_an_alert_without_a_page__is_nothing_there(void **state)
 {
 	struct desk_world *world = world_new(NULL);
@@ -1370,6 +1455,8 @@ int main(void)
 	    cmocka_unit_test(again__tells_how_the_alert_stands),
 	    cmocka_unit_test(again__of_one_change__is_bounded),
 	    cmocka_unit_test(deed__without_rest_or_by_a_machine__is_what_events_can_do),
+	    cmocka_unit_test(deed__whose_token_is_gone_or_refused__is_what_events_can_do),
+	    cmocka_unit_test(deed__while_the_clock_is_set_back__is_not_looked_for_for_ever),
 	    cmocka_unit_test(deed__of_an_alert_without_a_page__is_nothing_there),
 	    cmocka_unit_test(deed__pressed_twice__is_left_once),
 	    cmocka_unit_test(find__of_what_was_paged__takes_the_incident_that_holds_its_key),

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "config/base/json.h"
 #include "config/base/text.h"
 #include "handlers/alerts.h"
 #include "handlers/words.h"
@@ -565,6 +566,61 @@ static void page__of_what_is_opened_again__triggers_anew(void **state)
 	alert_free(alert);
 }
 
+/* It was asked whether the page was taken; before the answer came the configuration lost its token. */
+static void page_look__answered_when_the_token_is_gone__is_no_answer_to_the_page(void **state)
+{
+	static const struct {
+		const char *says;
+		int status;
+		const char *page_status; /* NULL: the page goes on */
+	} table[] = {
+	    {"{\"incidents\":[],\"more\":false}", 200, NULL},
+	    {"{\"incidents\":[{\"id\":\"Q1\",\"created_at\":\"2026-03-02T12:00:00Z\"}]}", 200, "triggered"},
+	    {"{\"error\":{\"message\":\"Access Denied\",\"code\":2010}}", 403, NULL},
+	};
+	static const char with_rest[] =
+	    "slack: {app_token: xapp-1-test-000000, bot_token: xoxb-test-000000}\n"
+	    "pagerduty: {routing_key: \"dddddddddddddddddddddddddddddddd\", api_token: pd-test-token-000000, from: a@example.com}\n"
+	    "routes:\n"
+	    "  - {channel: \"#security-urgent\", page: {routing_key: \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}}\n";
+	struct outbox *box = *state;
+	struct desk_world *other = desk_world_new(with_rest);
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct alert *alert = new_alert(box, NULL), *now;
+		cJSON *body = json_parse(table[i].says, strlen(table[i].says), NULL);
+		const struct reply reply = {.ok = table[i].status == 200, .status = table[i].status, .body = body};
+		struct word_next next;
+		struct spoken spoken;
+		struct error err = {0};
+		struct word *word;
+
+		assert_true(say_page(box->world->desk, alert, "trigger", &err));
+		word = only_word(box);
+		word->is_unsure = true;
+		box->world->desk->config = other->config;
+		spoken = render(box, word);
+		assert_int_equal(spoken.peer, PEER_PAGERDUTY_API);
+		spoken_fini(&spoken);
+		word->attempts = 1;
+		box->world->desk->config = box->world->config;
+
+		assert_true(word_delivered(box->world->desk, word, &reply, &next, &err));
+
+		assert_int_equal(next.body == NULL, table[i].page_status != NULL);
+		now = storage_alert(box->world->storage, alert->id, &err);
+		assert_true(text_equal(now->page_status, table[i].page_status));
+		assert_true(storage_remove_word(box->world->storage, word->id, &err));
+		word_next_fini(&next);
+		cJSON_Delete(body);
+		alert_free(now);
+		alert_free(alert);
+		while (look(box) > 0)
+			assert_true(storage_remove_word(box->world->storage, box->words[0]->id, &err));
+	}
+	desk_world_free(other);
+}
+
 static void page__of_each_severity__is_one_that_pagerduty_knows(void **state)
 {
 	static const char *const want[] = {"info", "info", "warning", "error", "critical"};
@@ -748,6 +804,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(page__of_an_alert__triggers_once_and_is_noted, setup, teardown),
 	    cmocka_unit_test_setup_teardown(page__answered_late__takes_nothing_back, setup, teardown),
 	    cmocka_unit_test_setup_teardown(page__of_what_is_opened_again__triggers_anew, setup, teardown),
+	    cmocka_unit_test_setup_teardown(page_look__answered_when_the_token_is_gone__is_no_answer_to_the_page, setup, teardown),
 	    cmocka_unit_test_setup_teardown(page__of_each_severity__is_one_that_pagerduty_knows, setup, teardown),
 	    cmocka_unit_test_setup_teardown(page__of_the_longest_alert__is_one_that_pagerduty_takes, setup, teardown),
 	    cmocka_unit_test_setup_teardown(page__whose_key_is_gone__waits_for_a_person, setup, teardown),
