@@ -1104,17 +1104,29 @@ static bool is_change(const struct change *change)
 	return rest_is_id(change->incident) && (unsigned)change->did <= DID_OTHER && (unsigned)change->agent <= AGENT_NOBODY;
 }
 
+/* Polling tells it again for as long as it looks back: it is asked about once. */
+static bool is_doubted_before(const struct news *news, bool *again, struct error *err)
+{
+	const struct change *change = news->change;
+	char *key = xasprintf("pagerduty:doubt:%s:%s:%" PRId64, change->incident, news->did->name, change->at);
+	bool ok = storage_see(news->desk->storage, key, news->desk->now, CHANGE_KEEP_S, again, err);
+
+	free(key);
+	return ok;
+}
+
 /* Somebody may do, undo and do it again faster than two ways of telling can be apart. */
 static bool doubt_one(const struct news *news, int64_t id, struct error *err)
 {
 	struct incident incident;
 	struct alert *alert;
-	bool ok;
+	bool ok = true, again = true;
 
 	if (!storage_incident_by_id(news->desk->storage, id, news->change->incident, &incident))
 		return true;
-	ok = true;
-	if (status_by(news, &incident) != NULL && !text_equal(news->status, incident.status) && is_current(news->desk, &incident)) {
+	if (status_by(news, &incident) != NULL && !text_equal(news->status, incident.status) && is_current(news->desk, &incident))
+		ok = is_doubted_before(news, &again, err);
+	if (ok && !again) {
 		ok = read_alert(news->desk, id, &alert, err) && (alert == NULL || look_again(news->desk, alert, err));
 		alert_free(alert);
 	}

@@ -814,6 +814,26 @@ static void changes__of_one_second_in_the_wrong_order__are_asked_for(void **stat
 	}
 }
 
+static void drops_deeds(struct desk_world *w, const struct stage *stage);
+
+/* The log is read with an overlap: as long as it tells them, PagerDuty would be asked at every poll. */
+static void changes__of_one_second_told_again_and_again__are_asked_for_once(void **state)
+{
+	struct desk_world *w = *state;
+	const struct stage stage = stages(w, &(struct given){ALERT_OPEN, "triggered", "triggered", THEN - 60, "headsup", THEN - 60, NULL, NULL});
+	const struct change ack = change_of(&stage, DID_ACK, 'P', THEN), unack = change_of(&stage, DID_UNACK, 'N', THEN);
+	size_t looks = 0;
+
+	for (int poll = 0; poll < 10; poll++) {
+		happens(w, &ack);
+		happens(w, &unack);
+		looks = heard(w, &stage).looks;
+		drops_deeds(w, &stage); /* it was looked */
+	}
+
+	assert_int_equal(looks, 0);
+}
+
 /* An ack of the second in which it was resolved is no reopening. */
 static void ack__of_the_second_of_the_resolving__reopens_nothing(void **state)
 {
@@ -1969,6 +1989,7 @@ int main(void)
 	    T(change__of_what_fired_again_since__reopens_nothing),
 	    T(changes__told_in_the_wrong_order__end_as_the_last),
 	    T(changes__of_one_second_in_the_wrong_order__are_asked_for),
+	    T(changes__of_one_second_told_again_and_again__are_asked_for_once),
 	    T(ack__of_the_second_of_the_resolving__reopens_nothing),
 	    T(resolve__told_after_a_reopening_here__does_not_undo_it),
 	    T(resolve__told_after_a_later_ack_here__holds),
