@@ -805,6 +805,22 @@ static bool page_was_taken(const struct rendering *r, const struct reply *reply)
 	return false;
 }
 
+/*
+ * What ended, or was acked, and was opened again here before the event could leave: the REST API, which goes another way, may have told of
+ * that already, and the event would undo it. Of an earlier round of what comes and goes each end is told.
+ */
+static bool is_taken_back(const struct rendering *r, const struct alert *alert, const char *action)
+{
+	const bool is_over = alert->status == ALERT_RESOLVED || alert->status == ALERT_CLAIMED;
+	int64_t round;
+
+	if (!rest_is_on(r->desk) || (json_int(r->body, "round", &round) && round != alert->flaps))
+		return false;
+	if (strcmp(action, "resolve") == 0)
+		return !is_over;
+	return strcmp(action, "acknowledge") == 0 && alert->status == ALERT_OPEN;
+}
+
 static bool render_page(struct rendering *r, struct error *err)
 {
 	const char *action = json_text(r->body, "action");
@@ -815,7 +831,8 @@ static bool render_page(struct rendering *r, struct error *err)
 	if (action == NULL || !id_parse(r->word->subject, 'A', &id))
 		return error_set(err, ERROR_USAGE, "word %" PRId64 " is no page", r->word->id);
 	alert = storage_alert(r->desk->storage, id, NULL);
-	if (alert == NULL) {
+	if (alert == NULL || is_taken_back(r, alert, action)) {
+		alert_free(alert);
 		r->spoken->is_nothing = true;
 		return true;
 	}

@@ -983,6 +983,32 @@ static void question__that_nobody_answers__holds_nothing_up(void **state)
 	assert_int_equal(status_of(w, id), ALERT_RESOLVED);
 }
 
+static void question__whose_token_is_gone__is_told_as_it_is(void **state)
+{
+	struct desk_world *w = *state;
+	struct config without = *w->config;
+	int64_t id = pages(w, "one");
+	struct error err = {0};
+	struct spoken spoken;
+	struct hooks hooks;
+	struct word *word;
+
+	links(w, id, "Q1", "triggered");
+	assert_int_equal(happens(w, "resolved", "Q1", "PBOB", 10, "\"status\":\"resolved\""), 202);
+	assert_int_equal(hooks_waiting(w, &hooks), 1);
+	word = storage_word(w->storage, hooks.ids[0]);
+	without.pagerduty.api_token = NULL;
+	w->desk->config = &without;
+	desk_world_begin(w);
+	assert_true(word_render(w->desk, word, &spoken, &err));
+	desk_world_end(w, true);
+	w->desk->config = w->config;
+	assert_true(spoken.is_nothing);
+	assert_int_equal(status_of(w, id), ALERT_RESOLVED);
+	spoken_fini(&spoken);
+	word_free(word);
+}
+
 static void event__that_is_large__is_kept_small_while_something_is_asked(void **state)
 {
 	struct desk_world *w = *state;
@@ -1123,6 +1149,7 @@ int main(void)
 	    TEST(assignee__not_known__is_asked_for_after_who_assigned),
 	    TEST(person__of_whom_nothing_is_heard__is_called_as_the_event_does),
 	    TEST(question__that_nobody_answers__holds_nothing_up),
+	    TEST(question__whose_token_is_gone__is_told_as_it_is),
 	    TEST(event__that_is_large__is_kept_small_while_something_is_asked),
 	    cmocka_unit_test(incident__without_rest__is_linked_by_what_our_pages_look_like),
 	    TEST_WITHOUT_REST(incident__that_stands__is_not_taken_from_its_alert_by_looks),

@@ -19,6 +19,12 @@ static const char config_text[] =
     "  - {match: [\"service=payments\"], channel: \"#payments-sec\"}\n"
     "  - {channel: \"#security-alerts\"}\n";
 
+static const char with_rest[] =
+    "slack: {app_token: xapp-1-test-000000, bot_token: xoxb-test-000000}\n"
+    "pagerduty: {routing_key: \"dddddddddddddddddddddddddddddddd\", api_token: pd-test-token-000000, from: a@example.com}\n"
+    "routes:\n"
+    "  - {channel: \"#security-urgent\", page: {routing_key: \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}}\n";
+
 /* A world, and the words that stand in its outbox when they were last looked at. */
 struct outbox {
 	struct desk_world *world;
@@ -578,11 +584,6 @@ static void page_look__answered_when_the_token_is_gone__is_no_answer_to_the_page
 	    {"{\"incidents\":[{\"id\":\"Q1\",\"created_at\":\"2026-03-02T12:00:00Z\"}]}", 200, "triggered"},
 	    {"{\"error\":{\"message\":\"Access Denied\",\"code\":2010}}", 403, NULL},
 	};
-	static const char with_rest[] =
-	    "slack: {app_token: xapp-1-test-000000, bot_token: xoxb-test-000000}\n"
-	    "pagerduty: {routing_key: \"dddddddddddddddddddddddddddddddd\", api_token: pd-test-token-000000, from: a@example.com}\n"
-	    "routes:\n"
-	    "  - {channel: \"#security-urgent\", page: {routing_key: \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}}\n";
 	struct outbox *box = *state;
 	struct desk_world *other = desk_world_new(with_rest);
 
@@ -618,6 +619,52 @@ static void page_look__answered_when_the_token_is_gone__is_no_answer_to_the_page
 		while (look(box) > 0)
 			assert_true(storage_remove_word(box->world->storage, box->words[0]->id, &err));
 	}
+	desk_world_free(other);
+}
+
+/* With the REST API what people do goes another way than events, and may be there first. */
+static void page__taken_back_before_it_left__is_not_said(void **state)
+{
+	static const struct {
+		const char *action;
+		enum alert_status stands;
+		int64_t flaps; /* since it was left */
+		bool has_rest, is_said;
+	} table[] = {
+	    {"resolve", ALERT_OPEN, 0, true, false},
+	    {"resolve", ALERT_ACKED, 0, true, false},
+	    {"resolve", ALERT_RESOLVED, 0, true, true},
+	    {"resolve", ALERT_CLAIMED, 0, true, true},
+	    {"resolve", ALERT_OPEN, 1, true, true},
+	    {"resolve", ALERT_OPEN, 0, false, true},
+	    {"acknowledge", ALERT_OPEN, 0, true, false},
+	    {"acknowledge", ALERT_ACKED, 0, true, true},
+	    {"acknowledge", ALERT_RESOLVED, 0, true, true},
+	    {"acknowledge", ALERT_OPEN, 0, false, true},
+	    {"trigger", ALERT_RESOLVED, 0, true, true},
+	};
+	struct outbox *box = *state;
+	struct desk_world *other = desk_world_new(with_rest);
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct alert *alert = new_alert(box, NULL);
+		struct error err = {0};
+		struct spoken spoken;
+
+		assert_true(say_page(box->world->desk, alert, table[i].action, &err));
+		alert->status = table[i].stands;
+		alert->flaps += table[i].flaps;
+		assert_true(storage_put_alert(box->world->storage, alert, &err));
+		box->world->desk->config = table[i].has_rest ? other->config : box->world->config;
+
+		spoken = render(box, only_word(box));
+		if (spoken.is_nothing == table[i].is_said)
+			fail_msg("%s of what is %s", table[i].action, alert_status_name(table[i].stands));
+		spoken_fini(&spoken);
+		assert_true(storage_remove_word(box->world->storage, box->words[0]->id, &err));
+		alert_free(alert);
+	}
+	box->world->desk->config = box->world->config;
 	desk_world_free(other);
 }
 
@@ -805,6 +852,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(page__answered_late__takes_nothing_back, setup, teardown),
 	    cmocka_unit_test_setup_teardown(page__of_what_is_opened_again__triggers_anew, setup, teardown),
 	    cmocka_unit_test_setup_teardown(page_look__answered_when_the_token_is_gone__is_no_answer_to_the_page, setup, teardown),
+	    cmocka_unit_test_setup_teardown(page__taken_back_before_it_left__is_not_said, setup, teardown),
 	    cmocka_unit_test_setup_teardown(page__of_each_severity__is_one_that_pagerduty_knows, setup, teardown),
 	    cmocka_unit_test_setup_teardown(page__of_the_longest_alert__is_one_that_pagerduty_takes, setup, teardown),
 	    cmocka_unit_test_setup_teardown(page__whose_key_is_gone__waits_for_a_person, setup, teardown),
