@@ -1,6 +1,6 @@
 #include "storage/internal.h"
 
-#define INTENT_OLD_S 3600
+#define INTENT_OLD_S (4 * 86400) /* longer than PagerDuty tries to tell of it */
 #define USER_OLD_S (30 * 86400)
 
 /* Alerts that are over and old. SQLite sorts nothing here: alerts_status is in the order of ids,

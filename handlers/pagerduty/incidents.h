@@ -13,7 +13,7 @@
 #include "handlers/desk.h"
 
 #define INCIDENT_ALERTS_MAX 1000 /* of one incident, PagerDuty's most */
-#define INTENT_KEEP_S 900        /* what we do there ourselves comes back within this */
+#define INTENT_KEEP_S 900        /* what we do there ourselves is done there within this */
 #define CHANGE_KEEP_S (3 * 86400) /* what was told is recognised for so long: PagerDuty tries again for 48 h */
 #define CHANGE_SLACK_S 2         /* webhook and log may tell the same moment this far apart */
 

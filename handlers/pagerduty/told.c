@@ -156,6 +156,9 @@ bool change_note_told(struct desk *desk, const struct change *change, bool *agai
 
 bool change_is_ours(struct desk *desk, const struct change *change, bool *taken, struct error *err)
 {
+	const int64_t at = second_of(desk, change), oldest = desk->now - CHANGE_KEEP_S;
+	/* What was done just before we were down for a while is told late: it is as old as PagerDuty says. */
+	const int64_t since = at > desk->now ? desk->now : at < oldest ? oldest : at;
 	char name[32];
 
 	*taken = false;
@@ -163,5 +166,5 @@ bool change_is_ours(struct desk *desk, const struct change *change, bool *taken,
 		return true;
 	change_name(change->did, change->note, name);
 	return storage_take_intent(desk->storage, change->incident, name, rest_is_id(change->agent_id) ? change->agent_id : NULL,
-	    desk->now - INTENT_KEEP_S, taken, err);
+	    since - INTENT_KEEP_S, taken, err);
 }

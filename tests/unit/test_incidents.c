@@ -991,11 +991,15 @@ static void intent__of_somebody_else_or_used_up_or_old__is_no_echo(void **state)
 		const char *by;
 		int64_t at;
 		bool is_echo;
+		int64_t late_s; /* it is told so long after it was done */
 	} cases[] = {
-	    {"PBOB123", NOON - 12, true},
-	    {NULL, NOON - 12, true},
-	    {"PALICE1", NOON - 12, false},
-	    {"PBOB123", NOON - INTENT_KEEP_S - 1, false},
+	    {"PBOB123", NOON - 12, true, 0},
+	    {NULL, NOON - 12, true, 0},
+	    {"PALICE1", NOON - 12, false, 0},
+	    {"PBOB123", THEN - INTENT_KEEP_S - 1, false, 0},
+	    {"PBOB123", NOON - 12, true, 2 * INTENT_KEEP_S},
+	    {"PBOB123", NOON - 12, true, 2 * 86400},
+	    {"PALICE1", NOON - 12, false, 2 * INTENT_KEEP_S},
 	};
 	struct desk_world *w = *state;
 
@@ -1008,13 +1012,14 @@ static void intent__of_somebody_else_or_used_up_or_old__is_no_echo(void **state)
 		desk_world_begin(w);
 		assert_true(storage_add_intent(w->storage, stage.incident, name, cases[i].by, cases[i].at, NULL));
 		desk_world_end(w, true);
+		w->desk->now += cases[i].late_s;
 		happens(w, &note);
 		assert_line(w, &stage, cases[i].is_echo ? NULL : "Note by <@U0BOB>");
 		/* Taken once: the next is news, if it is not of the same words at once. */
 		w->desk->now += NOTE_KEPT;
 		note.at = w->desk->now;
 		happens(w, &note);
-		w->desk->now -= NOTE_KEPT;
+		w->desk->now -= NOTE_KEPT + cases[i].late_s;
 		assert_int_equal(heard(w, &stage).lines, cases[i].is_echo ? 1 : 2);
 	}
 }

@@ -599,8 +599,8 @@ static void sweep__takes_old_intents_and_people_that_were_long_not_asked_about(v
 	struct error err = {0};
 	size_t removed;
 
-	add_intent(w, "Q1", "ack", "P1", NOON - 3601);
-	add_intent(w, "Q1", "ack", "P1", NOON - 3600);
+	add_intent(w, "Q1", "ack", "P1", NOON - 4 * DAY_S - 1);
+	add_intent(w, "Q1", "ack", "P1", NOON - 4 * DAY_S);
 	put_user(w, "P1", "a@example.com", "A", NOON - 30 * DAY_S - 1);
 	put_user(w, NULL, "b@example.com", NULL, NOON - 30 * DAY_S - 1);
 	put_user(w, "P3", "c@example.com", "C", NOON - 30 * DAY_S);
