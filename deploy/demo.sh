@@ -143,7 +143,10 @@ cat <<TEXT
 
 ${bold}It stays up: try next (each line works as it stands)${plain}
 
-  # the alert again: one card with a count
+  # do something in PagerDuty, as carol (ack resolve unack reopen escalate note), and see Slack follow
+  curl ${control}pd/act -d '{"user":"carol@example.com","dedup_key":"headsup-$first","action":"reopen"}'
+
+  # the alert again: one card with a count while $first is open, a new one after that
   curl $url/v1/alerts/falco -H 'Authorization: Bearer falco-demo-1b6e2d9c40a85f73' --data-binary @$samples/terminal-shell-in-container.json
 
   # what headsup knows of it, with its timeline
@@ -160,8 +163,10 @@ ${bold}It stays up: try next (each line works as it stands)${plain}
   curl '${control}render?channel=%23security-alerts'
   curl '${control}render?channel=%23security-urgent'
 
-  # do something in PagerDuty, as carol (ack resolve unack reopen escalate note), and see Slack follow
-  curl ${control}pd/act -d '{"user":"carol@example.com","dedup_key":"headsup-$first","action":"reopen"}'
+  # who is on call, the next level, and both sides: each names who did what
+  curl ${control}slash -d '{"user":"U0ALICE","channel":"#security-urgent","text":"oncall"}'
+  curl ${control}slash -d '{"user":"U0ALICE","channel":"#security-urgent","text":"escalate $first because I need help"}'
+  curl '${control}render?channel=%23security-urgent&pagerduty=1'
 
   # what there is to watch, and the audit log
   curl $url/metrics

@@ -433,6 +433,29 @@ static void put_channel(struct paint *paint, const struct sim_channel *channel)
 	buf_putc(paint->out, '\n');
 }
 
+/* What people did with an incident, as its log names them; under the first of its alerts. */
+static void put_record(struct paint *paint, size_t at)
+{
+	const struct pd *pd = paint->sim->pd;
+	const struct pd_incident *incident = pd->alerts[at]->incident;
+	const cJSON *entry;
+	size_t i;
+
+	for (i = 0; i < at; i++) {
+		if (pd->alerts[i]->incident == incident)
+			return;
+	}
+	cJSON_ArrayForEach(entry, pd->log)
+	{
+		if (!text_equal(sim_text(entry, "_incident"), incident->id) ||
+		    !text_equal(sim_text(sim_get(entry, "agent"), "type"), "user_reference"))
+			continue;
+		line_end(paint);
+		buf_puts(paint->out, "   ");
+		put_text(paint, sim_text(entry, "summary"), false);
+	}
+}
+
 static void put_pagerduty(struct paint *paint)
 {
 	const struct sim *sim = paint->sim;
@@ -459,6 +482,7 @@ static void put_pagerduty(struct paint *paint)
 		style(paint, DIM);
 		buf_printf(paint->out, "  %s", alert->dedup_key);
 		style(paint, PLAIN);
+		put_record(paint, i);
 	}
 	cJSON_ArrayForEach(change, sim->pagerduty_changes)
 	{
