@@ -22,7 +22,7 @@ static int cmd_version(int argc, char **argv);
 
 static const struct command_line commands[] = {
     {"serve",    "[--config FILE]",               "runs the daemon in the foreground",                 cmd_serve},
-    {"check",    "[--config FILE] [--online]",    "says every mistake of the configuration; tries its tokens", cmd_check},
+    {"check",    "[--config FILE] [--online]",    "says every mistake of the configuration; with --online tries its tokens", cmd_check},
     {"format",   "FORMAT SAMPLE",                 "shows what a source format makes of a payload",     cmd_format},
     {"audit",    "verify|export [--config FILE]", "proves that the audit log is whole; prints it",     cmd_audit},
     {"expect",   "MATCH... --because TEXT [--for 30m] [--max N] [--from TIME] [--until TIME] [--author WHO] [--key KEY] [--dry]",
@@ -39,7 +39,7 @@ static const struct command_line commands[] = {
     {"show",     "A1042|H17",                     "shows one alert or announcement",                   cmd_show},
     {"ack",      "A1042... [NOTE]",               "tells everyone that you have it",                   cmd_act},
     {"resolve",  "A1042... [--because TEXT]",     "says that it is over",                              cmd_act},
-    {"escalate", "A1042 [--to WHOM] [--because TEXT]", "pages",                                        cmd_act},
+    {"escalate", "A1042 [--to TEAM|@PERSON] [--because TEXT]", "pages, and after that the next level",  cmd_act},
     {"note",     "A1042 TEXT",                    "adds to the timeline, the thread and PagerDuty",    cmd_act},
     {"unack",    "A1042... [--because TEXT]",     "takes an ack back",                                 cmd_act},
     {"reopen",   "A1042... [--because TEXT]",     "takes a resolve back",                              cmd_act},

@@ -308,7 +308,7 @@ static void try_from(struct tried *tried)
 		if (!json_true(tried->body, "more"))
 			break;
 	}
-	say(tried, false, "pagerduty.from: nobody in PagerDuty has the e-mail %s", from);
+	say(tried, false, "pagerduty.from: nobody in PagerDuty has the e-mail %s; name a user there", from);
 }
 
 static void try_pagerduty(struct tried *tried)
@@ -319,7 +319,10 @@ static void try_pagerduty(struct tried *tried)
 		return;
 	/* Every token may ask this one: developer.pagerduty.com/api-reference, List abilities */
 	if (!ask_pagerduty(tried, "/abilities")) {
-		say(tried, false, "pagerduty.api_token: %s", reason(tried));
+		say(tried, false, "pagerduty.api_token: %s%s", reason(tried),
+		    tried->status == 401
+			? "; make a key under Integrations, API Access Keys; an account in the EU has an api_url of its own"
+			: "");
 		return;
 	}
 	say(tried, true, "pagerduty.api_token");

@@ -42,7 +42,8 @@ static bool escalate_run(struct desk *desk, const struct asked *asked, struct wo
 const struct command escalate_command = {
     .name = "escalate",
     .usage = "escalate A1042 [to TEAM|@person] [because REASON]",
-    .help = "pages whoever is on call for it",
+    .help = "pages whoever is on call for it, and after that the next level; `to` gives it to another "
+	    "escalation policy, or asks a person to help",
     .example = "escalate A1042 because the key is not ours",
     .needs = ROLE_RESPONDER,
     .run = escalate_run,
