@@ -439,11 +439,13 @@ static bool is_stuck(struct desk *desk, const char *subject)
 /* EVENT is asked about before it is applied. */
 static bool leave(struct desk *desk, const char *subject, const cJSON *event, const struct change *change, struct error *err)
 {
+	/* What is ours waits for a name alone, and not for long: while PagerDuty is away deeds would take every turn before it. */
+	const int64_t priority = is_ours(desk, change) ? REST_FIRST_NAME : REST_FIRST_HOOK;
 	cJSON *body = cJSON_CreateObject();
 
 	put_step(body, step_from(desk, change, 0, true));
 	cJSON_AddItemToObject(body, "event", cJSON_Duplicate(event, true));
-	return rest_leave(desk, WORD_HOOK, subject, NULL, body, REST_FIRST_HOOK, LASTS_S, err);
+	return rest_leave(desk, WORD_HOOK, subject, NULL, body, priority, LASTS_S, err);
 }
 
 bool hook_take(struct desk *desk, const cJSON *event, const struct change *change, struct error *err)

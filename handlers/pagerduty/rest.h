@@ -46,7 +46,7 @@ bool rest_is_on(const struct desk *desk);
 bool rest_is_id(const char *id);
 
 /* Leaves a conversation: BODY is taken. SUBJECT "" for none; COALESCE may be NULL; LASTS_S 0: for ever. Lower PRIORITY goes first. */
-enum { REST_FIRST_DEED = 10, REST_FIRST_HOOK = 20, REST_FIRST_ASK = 30, REST_FIRST_POLL = 40 };
+enum { REST_FIRST_NAME = 5, REST_FIRST_DEED = 10, REST_FIRST_HOOK = 20, REST_FIRST_ASK = 30, REST_FIRST_POLL = 40 };
 bool rest_leave(struct desk *desk, const char *kind, const char *subject, const char *coalesce, cJSON *body, int64_t priority,
     int64_t lasts_s, struct error *err);
 

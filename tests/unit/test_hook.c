@@ -983,6 +983,24 @@ static void question__that_nobody_answers__holds_nothing_up(void **state)
 	assert_int_equal(status_of(w, id), ALERT_RESOLVED);
 }
 
+static void question__about_a_name_alone__is_before_deeds(void **state)
+{
+	struct desk_world *w = *state;
+	struct hooks hooks;
+	struct word *word;
+
+	links(w, pages(w, "one"), "Q1", "triggered");
+	assert_int_equal(happens(w, "acknowledged", "Q1", "PBOB", 10, "\"status\":\"acknowledged\""), 202);
+	assert_int_equal(happens(w, "acknowledged", "Q2", "PBOB", 10, "\"status\":\"acknowledged\""), 202);
+	assert_int_equal(hooks_waiting(w, &hooks), 2);
+	word = storage_word(w->storage, hooks.ids[0]);
+	assert_true(word->priority < REST_FIRST_DEED);
+	word_free(word);
+	word = storage_word(w->storage, hooks.ids[1]);
+	assert_true(word->priority > REST_FIRST_DEED);
+	word_free(word);
+}
+
 static void question__whose_token_is_gone__is_told_as_it_is(void **state)
 {
 	struct desk_world *w = *state;
@@ -1150,6 +1168,7 @@ int main(void)
 	    TEST(person__of_whom_nothing_is_heard__is_called_as_the_event_does),
 	    TEST(question__that_nobody_answers__holds_nothing_up),
 	    TEST(question__whose_token_is_gone__is_told_as_it_is),
+	    TEST(question__about_a_name_alone__is_before_deeds),
 	    TEST(event__that_is_large__is_kept_small_while_something_is_asked),
 	    cmocka_unit_test(incident__without_rest__is_linked_by_what_our_pages_look_like),
 	    TEST_WITHOUT_REST(incident__that_stands__is_not_taken_from_its_alert_by_looks),
