@@ -1136,6 +1136,28 @@ static void deed__by_whom_slack_does_not_tell__waits_and_then_goes_as_the_config
 	world_free(world);
 }
 
+static void deed__that_waits_for_slack_while_the_clock_is_set_back__waits_no_longer(void **state)
+{
+	static const struct call calls[] = {READ("triggered", ""),
+	    {"PUT /incidents/Q1", F, STATUS("acknowledged"), 200, INCIDENT("acknowledged", "")},
+	    {"POST /incidents/Q1/notes", F, NOTE("Acked by @U0DAVE via headsup"), 200, NOTED}, {0}};
+	static const struct pagerduty_user bot = {(char *)"PBOT", (char *)"bot@example.com", (char *)"Bot", NOON - 7200};
+	struct desk_world *world = world_new(NULL);
+	struct alert *alert = paged_alert(world, ALERT_ACKED);
+	struct error err = {0};
+
+	(void)state;
+	linked(world, alert, "Q1", NOON - 590);
+	assert_true(storage_put_pagerduty_user(world->storage, &bot, &err));
+	assert_true(deed_leave(world->desk, &(struct actor){.who = "U0DAVE", .via = "slack"}, alert, "ack", NULL, NULL, &err));
+	world->desk->now = NOON - 7200;
+
+	plays(world, "set back", calls);
+	assert_in_range(world->desk->now, NOON - 7200, NOON - 7200 + 15);
+	alert_free(alert);
+	world_free(world);
+}
+
 /* ---- made twice --------------------------------------------------------------------------------------------- */
 
 /* The last call was made, and its answer was lost with the process. */
@@ -1466,6 +1488,7 @@ int main(void)
 	    cmocka_unit_test(deed__merged_incident__is_done_to_the_one_it_became),
 	    cmocka_unit_test(deed__by_whom_pagerduty_was_not_asked_about__asks_first),
 	    cmocka_unit_test(deed__by_whom_slack_does_not_tell__waits_and_then_goes_as_the_configured_one),
+	    cmocka_unit_test(deed__that_waits_for_slack_while_the_clock_is_set_back__waits_no_longer),
 	    cmocka_unit_test(note__that_may_have_been_posted__is_looked_for_first),
 	    cmocka_unit_test(request__that_may_have_been_made__is_looked_for_first),
 	    cmocka_unit_test(write__whose_answer_was_lost__is_looked_for_and_not_made_twice),
