@@ -192,6 +192,8 @@ static bool take_event(struct desk *desk, const struct api_request *request, con
 	buf_init(&space, NAMES_BYTES_MAX);
 	if (hook_read(small, &change, &space))
 		ok = hook_take(desk, small, &change, err);
+	else if (text_equal(type, "pagey.ping"))
+		log_info("webhook: PagerDuty's test event has arrived, and its signature is right");
 	else
 		log_debug("webhook: %.60s is nothing to us", type != NULL ? type : "what has no event_type");
 	buf_fini(&space);
