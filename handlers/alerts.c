@@ -717,8 +717,10 @@ static bool act_escalate(struct desk *desk, const struct actor *actor, struct al
 		return error_set(err, ERROR_TOO_LONG, "nobody's name has more than %d bytes", WHO_MAX);
 	if (was_paged && !rest_is_on(desk)) {
 		duration_write(alert->paged_at == TIME_NONE ? 0 : desk->now - alert->paged_at, ago, sizeof(ago));
-		return error_set(err, ERROR_CONFLICT,
-		    "A%" PRId64 " was paged already, %s ago; PagerDuty climbs its escalation policy by itself", alert->id, ago);
+		return error_set(err, ERROR_CONFLICT, "A%" PRId64 " was paged already, %s ago; %s", alert->id, ago,
+		    text_equal(alert->page_status, "acknowledged")
+			? "it is acked in PagerDuty, and calling somebody else needs its REST API (pagerduty.api_token)"
+			: "PagerDuty climbs its escalation policy by itself");
 	}
 	if (!was_paged && !escalate_unpaged(desk, alert, err))
 		return false;

@@ -967,6 +967,7 @@ static bool tell_policies(struct deed *deed, const cJSON *policies, bool is_all,
 		buf_put_code(&line, name != NULL ? name : "?", POLICY_NAME_UNITS);
 	}
 	buf_puts(&line, count > DEED_NAMES_MAX || (count > 0 && has_more) ? " and others" : "");
+	buf_puts(&line, is_all ? "; a person is written @name" : "");
 	return tell_asker(deed, &line, err);
 }
 

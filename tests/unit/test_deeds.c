@@ -595,7 +595,7 @@ static void escalate__climbs_gives_or_asks__and_tells_who_is_called(void **state
 	    {.name = "no such team", .stands = ALERT_OPEN, .verb = "escalate", .to = "nobody",
 		.calls = {READ("triggered", ""), {POLICIES("nobody"), NULL, NULL, 200, "{\"escalation_policies\":[]}"},
 		    {"GET /escalation_policies?limit=10", NULL, NULL, 200, "{\"escalation_policies\":[" NET "],\"more\":true}"}},
-		.lines = {"<@U0ALICE>: PagerDuty has no escalation policy named `nobody`, so nobody else was called; it has `Network` and others"}, .stands_after = ALERT_OPEN},
+		.lines = {"<@U0ALICE>: PagerDuty has no escalation policy named `nobody`, so nobody else was called; it has `Network` and others; a person is written @name"}, .stands_after = ALERT_OPEN},
 	    {.name = "to a team by its id", .stands = ALERT_OPEN, .verb = "escalate", .to = "pnet123",
 		.calls = {READ("triggered", ""), {POLICIES("pnet123"), NULL, NULL, 200, "{\"escalation_policies\":[]}"},
 		    {"GET /escalation_policies/PNET123", NULL, NULL, 200, "{\"escalation_policy\":{\"id\":\"PNET123\",\"name\":\"Network\"}}"},
