@@ -194,7 +194,7 @@ static bool ask_alerts(struct talk *talk, const struct story *story, struct erro
 	json_int(talk->body, "offset", &offset);
 	buf_init(&path, REST_PATH_MAX);
 	buf_printf(&path, "/incidents/%s/alerts", story->change.incident);
-	snprintf(number, sizeof(number), "%d", REST_PAGE);
+	snprintf(number, sizeof(number), "%" PRId64, rest_rows(talk));
 	rest_put_query(&path, "limit", number);
 	snprintf(number, sizeof(number), "%" PRId64, offset);
 	rest_put_query(&path, "offset", number);
@@ -229,7 +229,8 @@ static bool heard_alerts(struct talk *talk, const struct story *story, const str
 	}
 	json_int(talk->body, "offset", &offset);
 	json_int(talk->body, "tries", &tries);
-	offset += REST_PAGE;
+	rest_keep_rows(talk, rest_rows(talk));
+	offset += rest_rows(talk);
 	if (json_true(reply->body, "more") && offset < INCIDENT_ALERTS_MAX) {
 		put_midway(talk->body, "offset", offset);
 		return rest_go_on(talk);

@@ -248,31 +248,19 @@ static const cJSON *answer_list(const struct reply *reply, const char *name, boo
 	return NULL;
 }
 
-/*
- * Rows of a page. Entries come with the events that made them, which may hold half a megabyte each: an answer that is too large to be read is no
- * answer, and what was tried in vain is tried with fewer. So it stays for the rest of the poll.
- */
-static int64_t page_rows(const struct talk *talk)
-{
-	const int64_t kept = number(talk->body, "rows"),
-		      wanted = talk->word->attempts > 6 ? 5 : talk->word->attempts > 3 ? 25 : REST_PAGE;
-
-	return kept > 0 && kept < wanted ? kept : wanted;
-}
-
 /* Reads on at the next page? An empty page is the last, whatever it says. */
 static bool next_page(struct talk *talk, const struct reply *reply, const cJSON *list, bool *has_more)
 {
 	cJSON *body = talk->body;
 	const int64_t offset = number(body, "offset") + cJSON_GetArraySize(list), pages = number(body, "pages") + 1,
-		      rows = page_rows(talk);
+		      rows = rest_rows(talk);
 
 	*has_more = json_true(reply->body, "more") && cJSON_GetArraySize(list) > 0;
 	if (!*has_more || pages * rows >= POLL_PAGES_MAX * REST_PAGE || offset + REST_PAGE > OFFSET_MAX)
 		return false;
 	set_number(body, "offset", offset);
 	set_number(body, "pages", pages);
-	set_number(body, "rows", rows);
+	rest_keep_rows(talk, rows);
 	return true;
 }
 
@@ -286,7 +274,7 @@ static void put_page(struct buf *path, const struct talk *talk)
 {
 	char text[24];
 
-	snprintf(text, sizeof(text), "%" PRId64, page_rows(talk));
+	snprintf(text, sizeof(text), "%" PRId64, rest_rows(talk));
 	rest_put_query(path, "limit", text);
 	snprintf(text, sizeof(text), "%" PRId64, number(talk->body, "offset"));
 	rest_put_query(path, "offset", text);

@@ -104,6 +104,20 @@ void rest_put_query(struct buf *path, const char *name, const char *value)
 	put_encoded(path, value);
 }
 
+int64_t rest_rows(const struct talk *talk)
+{
+	const int64_t wanted = talk->word->attempts > 6 ? 5 : talk->word->attempts > 3 ? 25 : REST_PAGE;
+	int64_t kept;
+
+	return json_int(talk->body, "rows", &kept) && kept > 0 && kept < wanted ? kept : wanted;
+}
+
+void rest_keep_rows(struct talk *talk, int64_t rows)
+{
+	cJSON_DeleteItemFromObjectCaseSensitive(talk->body, "rows");
+	json_put_int(talk->body, "rows", rows);
+}
+
 bool rest_nothing(struct talk *talk)
 {
 	talk->spoken->is_nothing = true;

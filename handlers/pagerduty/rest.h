@@ -58,6 +58,12 @@ bool rest_get(struct talk *talk, const struct buf *path, struct error *err);
 bool rest_send(struct talk *talk, const char *verb, const struct buf *path, const char *from, cJSON *body, struct error *err);
 /* Appends "?NAME=VALUE" or "&NAME=VALUE", both percent-encoded ("statuses[]" too). */
 void rest_put_query(struct buf *path, const char *name, const char *value);
+/*
+ * Rows to ask for in a page. They come with the events that made them, which may hold half a megabyte each: an answer that is too large to be
+ * read is no answer, and what was tried in vain is tried with fewer. Kept, it stays so for the pages that follow.
+ */
+int64_t rest_rows(const struct talk *talk);
+void rest_keep_rows(struct talk *talk, int64_t rows);
 /* For render(): nothing to say any more; nothing to say before AT. */
 bool rest_nothing(struct talk *talk);
 bool rest_wait(struct talk *talk, int64_t at);

@@ -983,6 +983,43 @@ static void question__that_nobody_answers__holds_nothing_up(void **state)
 	assert_int_equal(status_of(w, id), ALERT_RESOLVED);
 }
 
+/* An answer larger than is read is none: alerts come with their events. */
+static void question__whose_answers_are_too_large__is_asked_in_smaller_pages(void **state)
+{
+	static const struct {
+		int64_t attempts;
+		const char *path;
+	} table[] = {
+	    {0, "GET /incidents/Q1/alerts?limit=100&offset=0"},
+	    {4, "GET /incidents/Q1/alerts?limit=25&offset=0"},
+	    {7, "GET /incidents/Q1/alerts?limit=5&offset=0"},
+	};
+	struct desk_world *w = *state;
+	struct error err = {0};
+	struct hooks hooks;
+	struct word *word;
+	char *asked;
+	int64_t id;
+
+	assert_int_equal(happens(w, "acknowledged", "Q1", "PBOB", 10, "\"status\":\"acknowledged\""), 202);
+	assert_int_equal(hooks_waiting(w, &hooks), 1);
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		word = storage_word(w->storage, hooks.ids[0]);
+		word->attempts = table[i].attempts;
+		desk_world_begin(w);
+		assert_true(storage_put_word(w->storage, word, &err));
+		desk_world_end(w, true);
+		word_free(word);
+		asked = asks(w, &id);
+		assert_string_equal(asked, table[i].path);
+		free(asked);
+	}
+	answers(w, table[2].path, 200, "{\"alerts\":[],\"more\":true}", NULL);
+	asked = asks(w, &id);
+	assert_string_equal(asked, "GET /incidents/Q1/alerts?limit=5&offset=5");
+	free(asked);
+}
+
 static void question__about_a_name_alone__is_before_deeds(void **state)
 {
 	struct desk_world *w = *state;
@@ -1169,6 +1206,7 @@ int main(void)
 	    TEST(question__that_nobody_answers__holds_nothing_up),
 	    TEST(question__whose_token_is_gone__is_told_as_it_is),
 	    TEST(question__about_a_name_alone__is_before_deeds),
+	    TEST(question__whose_answers_are_too_large__is_asked_in_smaller_pages),
 	    TEST(event__that_is_large__is_kept_small_while_something_is_asked),
 	    cmocka_unit_test(incident__without_rest__is_linked_by_what_our_pages_look_like),
 	    TEST_WITHOUT_REST(incident__that_stands__is_not_taken_from_its_alert_by_looks),
