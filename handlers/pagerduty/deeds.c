@@ -742,16 +742,27 @@ static bool merged(struct deed *deed, const cJSON *object, const char *into, str
 	return deed_decide_anew(deed, err);
 }
 
+/* Into what it was merged; NULL: it was not, or is open again since. */
+static const char *merged_into(const cJSON *object)
+{
+	const cJSON *reason = json_get(object, "resolve_reason");
+	const char *into = rest_ref(reason, "incident");
+	const bool is_it = text_equal(json_text(object, "status"), "resolved") &&
+			   text_equal(json_text(reason, "type"), "merge_resolve_reason") && !text_equal(into, json_text(object, "id"));
+
+	return is_it ? into : NULL;
+}
+
 static bool read_heard(struct deed *deed, const struct reply *reply, struct error *err)
 {
-	const cJSON *object = json_get(reply->body, "incident"), *reason = json_get(object, "resolve_reason");
-	const char *id = json_text(object, "id"), *into = rest_ref(reason, "incident");
+	const cJSON *object = json_get(reply->body, "incident");
+	const char *id = json_text(object, "id"), *into = merged_into(object);
 
 	if (!reply->ok && reply->status != 404)
 		return deed_refused(deed, reply, err);
 	if (!reply->ok || !rest_is_id(id))
 		return is_finding(deed) ? deed_over(deed) : deed_by_events(deed, "its incident is gone there", err);
-	if (text_equal(json_text(reason, "type"), "merge_resolve_reason") && into != NULL && strcmp(into, id) != 0)
+	if (into != NULL)
 		return merged(deed, object, into, err);
 	deed_set(deed, "incident", id);
 	deed->last = object;
