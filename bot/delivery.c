@@ -202,7 +202,7 @@ static void note_token(struct delivery *delivery)
 
 	if (outcome->fate == FATE_TOKEN) {
 		if (token->problem[0] == '\0')
-			log_error("%s is refused, what needs it waits until a person acts why=%s",
+			log_error("%s is refused: configure one that holds, and reload (SIGHUP) why=%s",
 			    name, outcome->problem);
 		snprintf(token->problem, sizeof(token->problem), "%s", outcome->problem);
 		token->paused_until = uv_now(courier->loop->uv) + TOKEN_PAUSE_MS;

@@ -421,7 +421,7 @@ static bool render(struct talk *talk, struct error *err)
 	bool was_silent;
 
 	if (json_true(talk->body, "silence"))
-		return rest_nothing(talk) && tell(talk->desk, talk->body, "PagerDuty does not answer, and is asked on", err);
+		return rest_nothing(talk) && tell(talk->desk, talk->body, "PagerDuty tells nothing just now, and is asked on", err);
 	if (!json_int(talk->body, "offset", &offset))
 		offset = 0;
 	if (offset == 0 && is_known_since(talk->desk, talk->word))

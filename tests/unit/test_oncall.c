@@ -492,7 +492,7 @@ static void silence__of_pagerduty__is_told_with_what_was_known(void **state)
 	turns(w, silence.ids[0], NULL);
 
 	assert_told(w, WORD_EPHEMERAL,
-	    "PagerDuty does not answer, and is asked on. As it was at 13:00 CET, 12m10s ago:\n"
+	    "PagerDuty tells nothing just now, and is asked on. As it was at 13:00 CET, 12m10s ago:\n"
 	    "*Security* 1: <@U0ALICE> until 18:00 CET · 2: <@U0BOB>, Carol ∗Doe∗\n");
 	assert_int_equal(told_count(w), 2);
 	/* In the end it answers, or never will: told once. */
@@ -512,7 +512,7 @@ static void failure__after_the_silence_was_told__says_no_more(void **state)
 	w->desk->now += 10;
 	turns(w, words(w, "oncall-silence", WORD_ONCALL).ids[0], NULL);
 	assert_told(w, WORD_EPHEMERAL,
-	    "PagerDuty does not answer, and is asked on. Who is on call was not told before either.");
+	    "PagerDuty tells nothing just now, and is asked on. Who is on call was not told before either.");
 	w->desk->now += 600;
 	fails(w, asking(w), 0);
 
