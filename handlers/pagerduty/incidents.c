@@ -1015,10 +1015,18 @@ static bool follow_reading(struct desk *desk, const struct reading *reading, str
 	return ok;
 }
 
+/* What ended there ended before their eyes: whoever goes on with it since knew that it had, though we may have missed how it went on. */
+static enum known known_before(const struct alert *alert, const struct incident *incident)
+{
+	const enum known known = known_of(alert, incident);
+
+	return known == KNOWN_LIVE && alert->status == ALERT_RESOLVED && text_equal(alert->changed_via, "pagerduty") ? KNOWN_OVER : known;
+}
+
 /* INCIDENT is ALERT's, and stands as READING says. */
 static bool stand(struct desk *desk, const struct reading *reading, struct alert *alert, struct incident *incident, struct error *err)
 {
-	const enum known known = known_of(alert, incident);
+	const enum known known = known_before(alert, incident);
 	const int64_t at = reading->at == TIME_NONE ? TIME_NONE : by_their_clock(desk, reading->at);
 	const bool is_heard_after = at != TIME_NONE && is_after(desk, alert, incident, at);
 	const bool is_gone_alone = known == KNOWN_ALONE && !is_resolved(reading->status) && reading->alert_count != 1;
