@@ -235,6 +235,17 @@ static void put_policy(struct desk *desk, const struct asked *asked, const struc
 	buf_putc(out, '\n');
 }
 
+/* Does a route name it (page.escalation_policy)? */
+static bool is_of_routes(const struct desk *desk, const char *policy)
+{
+	for (size_t i = 0; i < desk->config->route_count; i++) {
+		if (text_equal(desk->config->routes[i].escalation_policy, policy))
+			return true;
+	}
+	return false;
+}
+
+/* Those that routes name come first: an account may have hundreds. */
 static void put_policies(struct desk *desk, const struct asked *asked, const struct known *known, const char *team, struct buf *out)
 {
 	const enum fit wanted = best_fit(known, team);
@@ -248,8 +259,11 @@ static void put_policies(struct desk *desk, const struct asked *asked, const str
 		put_others(known, team, out);
 		return;
 	}
-	for (size_t i = 0; i < known->count; i++) {
-		if (team_fit(&known->rows[i], team) != wanted || !is_first_of_policy(known, i))
+	for (size_t n = 0; n < 2 * known->count; n++) {
+		const size_t i = n % known->count;
+		const bool is_wanted_now = is_of_routes(desk, known->rows[i].policy) == (n < known->count);
+
+		if (!is_wanted_now || team_fit(&known->rows[i], team) != wanted || !is_first_of_policy(known, i))
 			continue;
 		if (shown == POLICIES_MAX) {
 			left++;

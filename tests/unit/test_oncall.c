@@ -283,6 +283,20 @@ static void oncall__by_a_slash_command__is_told_to_who_asked(void **state)
 	free(answer);
 }
 
+static void oncall__of_many_policies__tells_those_of_the_routes_first(void **state)
+{
+	struct desk_world *w = *state;
+
+	w->config->routes[0].escalation_policy = xstrdup("PSEC");
+	asks(w, slash, "oncall");
+	turns(w, asking(w), FIRST_PAGE);
+	answers(w, asking(w), 200, security);
+
+	assert_told(w, WORD_EPHEMERAL,
+	    "*Security* 1: <@U0ALICE> until 18:00 CET · 2: <@U0BOB>, Carol ∗Doe∗\n"
+	    "*Payments &amp; co* 1: Carol ∗Doe∗ until Tue 3 Mar 09:00 CET\n");
+}
+
 static void oncall__in_a_channel__names_people_and_mentions_nobody(void **state)
 {
 	struct desk_world *w = *state;
@@ -669,6 +683,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(oncall__by_a_slash_command__is_told_to_who_asked),
+	    TEST(oncall__of_many_policies__tells_those_of_the_routes_first),
 	    TEST(oncall__in_a_channel__names_people_and_mentions_nobody),
 	    TEST(team__of_any_spelling__is_found_or_the_nearest_are_named),
 	    TEST(oncall__without_rest__says_what_to_set),
