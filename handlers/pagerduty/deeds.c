@@ -595,7 +595,7 @@ static bool may_be_ours(const struct deed *deed, const cJSON *object)
 static cJSON *extract(const cJSON *object)
 {
 	static const char *const names[] = {"id", "type", "incident_number", "html_url", "status", "service", "escalation_policy",
-	    "created_at", "last_status_change_at", "last_status_change_by", "resolve_reason", "alert_counts"};
+	    "created_at", "last_status_change_at", "last_status_change_by", "resolve_reason", "alert_counts", "title"};
 	cJSON *kept = cJSON_CreateObject();
 	char *text;
 
@@ -666,11 +666,21 @@ static bool check_render(struct deed *deed, struct error *err)
 	return ok;
 }
 
+/* Where its alerts may not be read, its title still ends as ours do: handlers/page.c */
+static bool is_titled_as_ours(const struct deed *deed, const cJSON *object)
+{
+	const char *title = json_text(object, "title");
+	char end[32];
+	const int len = snprintf(end, sizeof(end), " (%s)", deed->subject);
+
+	return title != NULL && strlen(title) > (size_t)len && strcmp(title + strlen(title) - (size_t)len, end) == 0;
+}
+
 static bool check_heard(struct deed *deed, const struct reply *reply, struct error *err)
 {
 	cJSON *candidates = cJSON_GetObjectItemCaseSensitive(deed->body, "candidates"), *first = cJSON_DetachItemFromArray(candidates, 0);
 	char key[PAGE_KEY_MAX + 1];
-	bool is_it = false, ok;
+	bool is_it = !reply->ok && is_titled_as_ours(deed, first), ok;
 	const cJSON *alert;
 
 	page_dedup_key(deed->desk, deed->alert->id, key);

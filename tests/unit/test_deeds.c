@@ -939,6 +939,12 @@ static void find__of_what_was_paged__takes_the_incident_that_holds_its_key(void 
 		    {KEY_OF("Q9"), NULL, NULL, 200, "{\"alerts\":[{\"id\":\"PA9\",\"alert_key\":\"headsup-A11\"}]}"},
 		    {KEY_OF("Q1"), NULL, NULL, 200, OUR_ALERT}, READ("triggered", ""),
 		    {"PUT /incidents/Q1", A, STATUS("acknowledged"), 200, INCIDENT("acknowledged", "")}}},
+	    {.name = "its alerts may not be read", .paged_ago = 5,
+		.calls = {{SEARCH, NULL, NULL, 200,
+			      ROWS("{\"id\":\"Q9\",\"status\":\"triggered\",\"title\":\"CRITICAL (A11)\",\"created_at\":\"2026-03-02T12:00:00Z\"},"
+				   "{\"id\":\"Q1\",\"status\":\"triggered\",\"title\":\"CRITICAL (A1)\",\"created_at\":\"2026-03-02T12:00:00Z\"}")},
+		    {KEY_OF("Q9"), NULL, NULL, 403, CODE("Access Denied", "2010")}, {KEY_OF("Q1"), NULL, NULL, 403, CODE("Access Denied", "2010")},
+		    READ("triggered", ""), {"PUT /incidents/Q1", A, STATUS("acknowledged"), 200, INCIDENT("acknowledged", "")}}},
 	    {.name = "it comes later", .paged_ago = 5,
 		.calls = {{SEARCH, NULL, NULL, 200, ROWS("")}, {SEARCH, NULL, NULL, 200, ROWS(ROW("Q8", "resolved", "null", "2026-03-02T10:00:00Z"))},
 		    {SEARCH, NULL, NULL, 200, ROWS(ROW("Q1", "triggered", "null", "2026-03-02T12:00:00Z"))},
