@@ -457,7 +457,8 @@ static void acts__on_both_sides_of_an_outage__end_with_the_last(void **state)
 	assert_int_equal(lines(w, resolve_note, "me too"), 1);
 	/* Who acted in vain is told so where both are. */
 	assert_int_equal(
-	    lines(w, resolve_ack, "<@U0BOB> acked it in PagerDuty meanwhile; it stays resolved"), 1);
+	    lines(w, resolve_ack, "<@U0BOB> acked it in PagerDuty meanwhile; it stays resolved"),
+	    1);
 }
 
 /* Killed at any point of a conversation: it goes on from there. */
@@ -492,6 +493,113 @@ static void daemon__killed_while_it_speaks_with_pagerduty__goes_on(void **state)
 		assert_true(both(w, id, "acked", "acknowledged"));
 		assert_int_equal(notes(w, id, "on it", NULL), 1);
 		assert_int_equal(lines(w, id, NULL), 1);
+	}
+}
+
+/* ---- whatever people do, and whatever becomes of the webhooks --------------------------------- */
+
+#define CROWD 8
+#define CROWD_ACTS 120
+
+/* The same numbers each time: what went wrong can be seen again. */
+static unsigned drawn(unsigned *seed, unsigned below)
+{
+	*seed = *seed * 1103515245u + 12345u;
+	return (*seed >> 16) % below;
+}
+
+static void crowd_acts(struct world *w, const char *const *ids, unsigned *seed)
+{
+	static const char *const typed[] = {"ack A#", "unack A#", "resolve A#", "reopen A#",
+	    "escalate A#", "assign A#", "note A# so it is", "ack A# on it"};
+	static const char *const acted[] = {
+	    "ack", "unack", "resolve", "reopen", "escalate", "reassign", "note", "snooze"};
+	static const char *const users[] = {"alice", "bob", "carol"};
+	static const char *const faults[] = {"{\"webhook\":\"double\"}",
+	    "{\"webhook\":\"reorder\"}", "{\"webhook\":\"lose\"}",
+	    "{\"webhook\":\"delay\",\"delay_ms\":300}",
+	    "{\"method\":\"pagerduty.rest\",\"cut\":true}",
+	    "{\"method\":\"pagerduty.rest\",\"status\":500}"};
+	const char *id = ids[drawn(seed, CROWD)], *user = users[drawn(seed, 3)];
+	char body[200];
+
+	switch (drawn(seed, 5)) {
+	case 0:
+	case 1:
+		types(w, user, id, typed[drawn(seed, 8)]);
+		break;
+	case 2:
+	case 3:
+		/* What does not apply there just then is refused. */
+		snprintf(body, sizeof(body),
+		    "{\"user\":\"%s\",\"dedup_key\":\"%s\",\"action\":\"%s\",\"to\":\"Dave\","
+		    "\"note\":\"there\"}",
+		    user, key_of(w, id), acted[drawn(seed, 8)]);
+		world_sim(w, "pd/act", body);
+		break;
+	default:
+		world_fault(w, faults[drawn(seed, 6)]);
+		break;
+	}
+}
+
+static bool crowd_agrees(struct world *w, const char *const *ids)
+{
+	static const char *const ours[] = {"open", "acked", "resolved"};
+	static const char *const theirs[] = {"triggered", "acknowledged", "resolved"};
+	size_t i, j;
+
+	for (i = 0; i < CROWD; i++) {
+		for (j = 0; j < 3; j++) {
+			if (both(w, ids[i], ours[j], theirs[j]))
+				break;
+		}
+		if (j == 3)
+			return false;
+	}
+	return true;
+}
+
+static void people__on_both_sides_at_random__agree_in_the_end(void **state)
+{
+	const char *wanted = getenv("CROWD_SEED");
+	unsigned seed, first = wanted != NULL ? (unsigned)strtoul(wanted, NULL, 10) : 1, run;
+
+	for (run = first; run < first + 2; run++) {
+		struct world *w = world_start(&(struct world_options){BOTH_WAYS, .clock = true});
+		const char *ids[CROWD];
+		char title[32];
+		int before;
+		size_t i;
+
+		*state = w;
+		seed = run;
+		for (i = 0; i < CROWD; i++) {
+			snprintf(title, sizeof(title), "crowd %zu", i);
+			ids[i] = raised_and_linked(w, title);
+		}
+		world_until(w, is_quiet(w));
+		before = writes(w);
+		for (i = 0; i < CROWD_ACTS; i++)
+			crowd_acts(w, ids, &seed);
+		world_fault(w, "{\"clear\":true}");
+		for (i = 0; i < 30 && !(is_quiet(w) && crowd_agrees(w, ids)); i++) {
+			world_clock_advance(w, 2);
+			for (int j = 0; j < 20; j++)
+				world_pause();
+		}
+		if (!crowd_agrees(w, ids)) {
+			fprintf(stderr, "with seed %u\n", run);
+			for (i = 0; i < CROWD; i++) {
+				fprintf(stderr, "%s: %s here, %s there\n", ids[i],
+				    world_status(w, ids[i]), world_pd_status(w, key_of(w, ids[i])));
+			}
+			fail_msg("they do not agree");
+		}
+		/* An act is a write and a note, or one time more after a fault. */
+		assert_in_range(writes(w) - before, 0, 2 * CROWD_ACTS);
+		world_stop(w);
+		*state = NULL;
 	}
 }
 
@@ -612,6 +720,7 @@ int main(void)
 	    OWN(daemon__down_while_people_act__agrees_when_it_is_back),
 	    OWN(acts__on_both_sides_of_an_outage__end_with_the_last),
 	    T(daemon__killed_while_it_speaks_with_pagerduty__goes_on),
+	    OWN(people__on_both_sides_at_random__agree_in_the_end),
 	    OWN(clocks__that_differ__do_not_decide_who_was_last),
 	    OWN(clocks__that_differ__lose_nothing_of_the_log),
 	    T(incidents__of_others__are_nobodys_and_cost_little),
