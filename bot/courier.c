@@ -1029,6 +1029,11 @@ static bool add_stuck_lane(void *ctx, const struct word *word)
 	return true;
 }
 
+bool courier_rest_is_away(const struct courier *courier)
+{
+	return courier->rest_token.problem[0] != '\0' || courier->peer_failures[PEER_PAGERDUTY_API] > 0;
+}
+
 void courier_degraded(const struct courier *courier, cJSON *list)
 {
 	struct sentences sentences = {.list = list};
@@ -1043,6 +1048,9 @@ void courier_degraded(const struct courier *courier, cJSON *list)
 		text = xasprintf("pagerduty: refuses api_token: %s", courier->rest_token.problem);
 		cJSON_AddItemToArray(list, cJSON_CreateString(text));
 		free(text);
+	} else if (courier->peer_failures[PEER_PAGERDUTY_API] >= COURIER_AWAY_FAILURES) {
+		cJSON_AddItemToArray(
+		    list, cJSON_CreateString("pagerduty: its REST API gives no answer"));
 	}
 	storage_each_word(
 	    courier->loop->storage, WORD_STUCK, 0, MEND_MAX, add_stuck_lane, &sentences, NULL);

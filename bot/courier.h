@@ -23,6 +23,8 @@ void courier_reload(struct courier *courier, const struct config *config);
 bool courier_slack_is_away(const struct courier *courier);
 /* When something last got through to it, in seconds since 1970; TIME_NONE: nothing did since the start. */
 int64_t courier_slack_said_at(const struct courier *courier);
+/* Does PagerDuty's REST API give no answer, or refuse our token? */
+bool courier_rest_is_away(const struct courier *courier);
 /* Lanes that wait for a person, as sentences, for /readyz. */
 void courier_degraded(const struct courier *courier, cJSON *list);
 void courier_metrics(const struct courier *courier, struct buf *out);

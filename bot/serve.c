@@ -257,9 +257,20 @@ static void note_reach(struct bot *bot)
 		*since = bot->desk->now;
 }
 
+static void note_rest(struct bot *bot)
+{
+	int64_t *since = &bot->desk->rest_away_since;
+
+	if (!courier_rest_is_away(bot->courier))
+		*since = TIME_NONE;
+	else if (*since == TIME_NONE || *since > bot->desk->now) /* or the clock was set back */
+		*since = bot->desk->now;
+}
+
 static bool tick(struct bot *bot, struct error *err)
 {
 	note_reach(bot);
+	note_rest(bot);
 	return desk_tick(bot->desk, err);
 }
 

@@ -10,6 +10,7 @@
 #include "handlers/announcements.h"
 #include "handlers/api.h"
 #include "handlers/later.h"
+#include "handlers/pagerduty/deeds.h"
 #include "handlers/pagerduty/oncall.h"
 #include "handlers/pagerduty/poll.h"
 #include "handlers/pagerduty/users.h"
@@ -28,7 +29,7 @@ struct desk *desk_new(const struct config *config, struct storage *storage, int6
 	desk->now = now;
 	desk->losses = storage_losses(storage);
 	desk->people_due_at = TIME_NONE;
-	desk->slack_away_since = TIME_NONE;
+	desk->slack_away_since = desk->rest_away_since = TIME_NONE;
 	desk->has_retelling = true;
 	desk->has_storm_work = true;
 	desk->credentials = credentials_new(config);
@@ -107,7 +108,7 @@ bool desk_tick(struct desk *desk, struct error *err)
 {
 	return alerts_tick(desk, err) && storms_tick(desk, err) && announcements_tick(desk, err) &&
 	       announcements_retell(desk, err) && unseen_tick(desk, err) && people_tick(desk, err) &&
-	       users_tick(desk, err) && poll_tick(desk, err) && oncall_tick(desk, err);
+	       users_tick(desk, err) && poll_tick(desk, err) && oncall_tick(desk, err) && deeds_tick(desk, err);
 }
 
 bool desk_audit(struct desk *desk, const struct actor *actor, const char *what, const char *subject, const char *detail,

@@ -51,6 +51,10 @@ struct desk {
 		int64_t waits_since; /* since when it is asked for without an answer; 0: it is not */
 		bool is_silent, is_log_refused, is_list_refused; /* that was logged */
 	} poll;
+	int64_t rest_away_since; /* since when PagerDuty's REST API cannot be asked, TIME_NONE: it can; set as slack_away_since is */
+	struct {
+		int64_t after, due_at; /* words that were looked at, and when to begin again: deeds_tick() */
+	} late;
 	bool has_retelling;      /* an announcement that is over may have alerts to tell anew */
 	char wanted_profile[64]; /* whose profile ERROR_WAIT is about; "": the asker's */
 	/* Counters for /metrics since the start; kept here because handlers know what they mean. */

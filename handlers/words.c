@@ -410,7 +410,7 @@ bool say_reply(struct desk *desk, const char *channel, const char *thread_ts, co
 	return ok;
 }
 
-bool say_page(struct desk *desk, const struct alert *alert, const char *action, struct error *err)
+static bool leave_page(struct desk *desk, const struct alert *alert, const char *action, bool is_meanwhile, struct error *err)
 {
 	char subject[24], coalesce[80];
 	bool ok, is_anew, is_unseen;
@@ -422,7 +422,7 @@ bool say_page(struct desk *desk, const struct alert *alert, const char *action, 
 	lane = xasprintf("pagerduty:%s", alert->page_key);
 	snprintf(subject, sizeof(subject), "A%" PRId64, alert->id);
 	/* What comes and goes, or is opened again, is triggered anew after its resolve, which may be waiting too. */
-	snprintf(coalesce, sizeof(coalesce), "page:%s:%s:%" PRId64, action, subject, alert->version);
+	snprintf(coalesce, sizeof(coalesce), "page:%s%s:%s:%" PRId64, is_meanwhile ? "meanwhile:" : "", action, subject, alert->version);
 	is_anew = strcmp(action, "reopen") == 0;
 	is_unseen = strcmp(action, "unseen") == 0;
 	body = cJSON_CreateObject();
@@ -431,6 +431,8 @@ bool say_page(struct desk *desk, const struct alert *alert, const char *action, 
 		cJSON_AddBoolToObject(body, "anew", true);
 	if (is_unseen)
 		cJSON_AddBoolToObject(body, "unseen", true);
+	if (is_meanwhile)
+		cJSON_AddBoolToObject(body, "meanwhile", true);
 	json_put_int(body, "round", alert->flaps);
 	ok = leave(desk,
 	    &(struct leaving){.kind = WORD_PAGE,
@@ -442,6 +444,16 @@ bool say_page(struct desk *desk, const struct alert *alert, const char *action, 
 	    err);
 	free(lane);
 	return ok;
+}
+
+bool say_page(struct desk *desk, const struct alert *alert, const char *action, struct error *err)
+{
+	return leave_page(desk, alert, action, false, err);
+}
+
+bool say_page_meanwhile(struct desk *desk, const struct alert *alert, const char *action, struct error *err)
+{
+	return leave_page(desk, alert, action, true, err);
 }
 
 static bool leave_view(struct desk *desk, const char *kind, const char *user, cJSON *body, int64_t lasts_s, struct error *err)
@@ -821,6 +833,12 @@ static bool is_taken_back(const struct rendering *r, const struct alert *alert, 
 	return strcmp(action, "acknowledge") == 0 && alert->status == ALERT_OPEN;
 }
 
+/* It was to be said while the REST API could not be asked. Now that says it, and by whom. */
+static bool is_needless(const struct rendering *r)
+{
+	return json_true(r->body, "meanwhile") && r->desk->rest_away_since == TIME_NONE;
+}
+
 static bool render_page(struct rendering *r, struct error *err)
 {
 	const char *action = json_text(r->body, "action");
@@ -831,7 +849,7 @@ static bool render_page(struct rendering *r, struct error *err)
 	if (action == NULL || !id_parse(r->word->subject, 'A', &id))
 		return error_set(err, ERROR_USAGE, "word %" PRId64 " is no page", r->word->id);
 	alert = storage_alert(r->desk->storage, id, NULL);
-	if (alert == NULL || is_taken_back(r, alert, action)) {
+	if (alert == NULL || is_taken_back(r, alert, action) || is_needless(r)) {
 		alert_free(alert);
 		r->spoken->is_nothing = true;
 		return true;

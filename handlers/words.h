@@ -39,7 +39,7 @@ void spoken_fini(struct spoken *spoken);
  *   notice        slack:<fallback channel> {"channel","text"}         what is stuck elsewhere
  *   reply         answer:<channel id>      {"channel","thread_ts","text"} an answer that everybody there sees
  *   ephemeral     answer:<user>            {"response_url","channel","user","thread_ts","text"} an answer to one person
- *   page          pagerduty:<fingerprint>  {"action","anew","unseen"} trigger, acknowledge or resolve, for the alert
+ *   page          pagerduty:<fingerprint>  {"action","anew","unseen","meanwhile"} trigger, acknowledge or resolve, for the alert
  *   form          views:<user>             {"user","trigger_id","response_url","thread_ts",…} a modal: handlers/form.h; at once or not at all
  *   view          views:<user>             {"external_id","view"}     a modal that stands, drawn anew
  *   home          home:<user>              {"user","channel","workspace"} the app's home tab: handlers/home.h
@@ -134,6 +134,8 @@ bool say_reply(struct desk *desk, const char *channel, const char *thread_ts, co
  * should have shown).
  */
 bool say_page(struct desk *desk, const struct alert *alert, const char *action, struct error *err);
+/* The same, only as long as PagerDuty's REST API, which would say it better, cannot be asked (desk->rest_away_since). */
+bool say_page_meanwhile(struct desk *desk, const struct alert *alert, const char *action, struct error *err);
 /* OPENED (taken) has a form opened for USER: form_open() alone makes it. */
 bool say_form(struct desk *desk, const char *user, cJSON *opened, struct error *err);
 /* VIEW (taken) takes the place of the modal that USER sees under EXTERNAL_ID. */

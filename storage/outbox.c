@@ -159,6 +159,16 @@ bool storage_go_on_word(struct storage *storage, int64_t id, const char *body, i
 	return sql_run(&sql);
 }
 
+bool storage_put_word_body(struct storage *storage, int64_t id, const char *body, struct error *err)
+{
+	struct sql sql;
+
+	sql_open(&sql, storage, "UPDATE outbox SET body = ? WHERE id = ?", err);
+	sql_put_text(&sql, body);
+	sql_put_int(&sql, id);
+	return sql_run(&sql);
+}
+
 bool storage_has_word(struct storage *storage, const char *lane, const char *kind, const char *subject)
 {
 	struct sql sql;

@@ -300,6 +300,9 @@ bool storage_has_word(struct storage *storage, const char *lane, const char *kin
 /* The word has one more step: BODY takes the place of its body, and it waits (attempts 0, sure) until NOT_BEFORE. */
 bool storage_go_on_word(struct storage *storage, int64_t id, const char *body, int64_t not_before, struct error *err);
 
+/* BODY takes the place of its body; all else stays as it is. */
+bool storage_put_word_body(struct storage *storage, int64_t id, const char *body, struct error *err);
+
 struct pagerduty_user {
 	char *id;    /* NULL: nobody there has this e-mail */
 	char *email; /* NULL: not told */

@@ -813,8 +813,7 @@ bool deed_send_as_other(struct deed *deed, struct error *err)
 	    err);
 }
 
-/* Does what was done still hold here, so that an event may say so? */
-static const char *event_of(const struct deed *deed)
+const char *deed_event(const struct deed *deed)
 {
 	const enum alert_status status = deed->alert->status;
 	const bool is_over = status == ALERT_RESOLVED || status == ALERT_CLAIMED;
@@ -843,25 +842,27 @@ static bool tell_untold(struct deed *deed, const char *what, const char *why, st
 	return ok;
 }
 
+bool deed_send_event(struct deed *deed, const char *event, struct error *err)
+{
+	/* It becomes a new incident: until then there is none. */
+	const struct alert_turn turn = {.by = {.who = "PagerDuty", .via = "pagerduty"}, .status = -1, .page_status = "waiting", .at = TIME_NONE};
+
+	if (strcmp(event, "reopen") == 0 && !alert_follow(deed->desk, deed->alert, &turn, err))
+		return false;
+	return say_page(deed->desk, deed->alert, event, err);
+}
+
 bool deed_by_events(struct deed *deed, const char *why, struct error *err)
 {
-	const char *event = event_of(deed);
+	const char *event = deed_event(deed);
 
 	log_info("A%" PRId64 " %s is %s why=%s", deed->alert->id, deed->verb->name,
 	    text_is_empty(event) ? "not done in PagerDuty" : "done in PagerDuty by an event", why);
 	deed->last = NULL; /* how it stood before the event tells nothing */
 	if (event != NULL && event[0] == '\0')
 		return deed_over(deed);
-	if (event != NULL && strcmp(event, "reopen") == 0) {
-		/* It becomes a new incident: until then there is none. */
-		const struct alert_turn turn = {.by = {.who = "PagerDuty", .via = "pagerduty"}, .status = -1, .page_status = "waiting",
-		    .at = TIME_NONE};
-
-		if (!alert_follow(deed->desk, deed->alert, &turn, err))
-			return false;
-	}
 	if (event != NULL)
-		return say_page(deed->desk, deed->alert, event, err) && deed_over(deed);
+		return deed_send_event(deed, event, err) && deed_over(deed);
 	if (strcmp(deed->verb->name, "again") == 0)
 		return deed_over(deed);
 	return tell_untold(deed, deed->verb->name, why, err) && deed_over(deed);
@@ -899,7 +900,9 @@ static char *note_text(const struct deed *deed)
 {
 	const char *own = json_text(deed->body, "note");
 	const bool is_note = strcmp(deed->verb->name, "note") == 0, is_theirs = deed_is_theirs(deed);
-	const bool is_told = !is_theirs && !is_note && deed->verb->done != NULL && json_true(deed->body, "is_written");
+	/* What an event said for them was said in nobody's name. */
+	const bool is_unnamed = json_true(deed->body, "is_written") ? !is_theirs : json_true(deed->body, "is_late");
+	const bool is_told = is_unnamed && !is_note && deed->verb->done != NULL;
 	char *name, *text = NULL;
 	struct buf buf;
 
@@ -1036,8 +1039,7 @@ static const struct step *step_find(const char *name)
 	return NULL;
 }
 
-/* False: there is no such deed, or no such alert any more. */
-static bool deed_init(struct deed *deed, struct talk *talk, bool is_rendering)
+bool deed_init(struct deed *deed, struct talk *talk, bool is_rendering)
 {
 	int64_t id;
 

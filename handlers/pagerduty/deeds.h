@@ -25,6 +25,13 @@ bool deed_find_incident(struct desk *desk, int64_t alert, struct error *err);
 #define DEED_AGAIN_MAX 3
 bool deed_again(struct desk *desk, const struct alert *alert, struct error *err);
 
+/*
+ * What waits while the REST API cannot be asked (desk->rest_away_since) for DEED_LATE_S: events say what they can, so that nobody is called
+ * for what is in hand, and the thread tells. The deeds go on waiting, and name the person when it can be asked again.
+ */
+#define DEED_LATE_S 30
+bool deeds_tick(struct desk *desk, struct error *err);
+
 extern const struct conversation deed_conversation;
 
 #endif

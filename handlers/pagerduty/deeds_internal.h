@@ -61,6 +61,11 @@ bool deed_look_first(struct deed *deed, const char *step, struct error *err);
 bool deed_finish(struct deed *deed, struct error *err);
 /* The incident is read once more, and it is decided anew; not for ever. */
 bool deed_decide_anew(struct deed *deed, struct error *err);
+/* False: there is no such deed, or no such alert any more. DEED->alert is the caller's to free in any case. */
+bool deed_init(struct deed *deed, struct talk *talk, bool is_rendering);
+/* What an event can say of it: "acknowledge" …; NULL: there is none that could; "": what was done does not hold any more. */
+const char *deed_event(const struct deed *deed);
+bool deed_send_event(struct deed *deed, const char *event, struct error *err);
 /* PagerDuty cannot be told by its REST API, because of WHY (a sentence, plain text): by events what they can do; else people are told. */
 bool deed_by_events(struct deed *deed, const char *why, struct error *err);
 /* It does not know the e-mail that it was told as: another one, if there is one. */

@@ -991,6 +991,76 @@ static void find__of_what_was_paged__takes_the_incident_that_holds_its_key(void 
 	}
 }
 
+/* Everything of a deed that waits while the REST API cannot be asked. */
+static void deeds__that_wait_too_long__are_said_by_events_once(void **state)
+{
+	static const struct {
+		const char *verb, *note;
+		enum alert_status stands;
+		bool is_token;
+		const char *event, *line; /* NULL: none */
+	} table[] = {
+	    {"ack", NULL, ALERT_ACKED, false, "\"acknowledge\"", "Acked there in the name of the integration"},
+	    {"resolve", "scanner", ALERT_RESOLVED, false, "\"resolve\"", "Resolved there in the name of the integration"},
+	    {"resolve", NULL, ALERT_CLAIMED, false, "\"resolve\"", "Resolved there in the name of the integration"},
+	    {"reopen", NULL, ALERT_OPEN, false, "\"trigger\"", "Reopened there in the name of the integration"},
+	    {"ack", NULL, ALERT_ACKED, true, "\"acknowledge\"", "Acked there in the name of the integration"},
+	    {"ack", NULL, ALERT_OPEN, false, NULL, NULL}, /* taken back since */
+	    {"unack", NULL, ALERT_OPEN, false, NULL, "PagerDuty was not told yet (unack)"},
+	    {"escalate", NULL, ALERT_OPEN, false, NULL, "PagerDuty was not told yet (escalate)"},
+	    {"assign", NULL, ALERT_ACKED, false, NULL, "PagerDuty was not told yet (assign)"},
+	    {"note", "seen it", ALERT_ACKED, false, NULL, "PagerDuty was not told yet (note)"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct desk_world *world = world_new(NULL);
+		struct alert *alert = paged_alert(world, table[i].stands);
+		const struct actor actor = {.who = table[i].is_token ? "ops" : "U0ALICE", .via = "slack", .is_token = table[i].is_token};
+		const char *const none[3] = {NULL}, *const events[3] = {table[i].event}, *const lines[3] = {table[i].line};
+		struct error err = {0};
+
+		linked(world, alert, "Q1", NOON - 600);
+		assert_true(deed_leave(world->desk, &actor, alert, table[i].verb, table[i].note, NULL, &err));
+		world->desk->rest_away_since = NOON;
+		world->desk->now = NOON + DEED_LATE_S - 1;
+		assert_true(deeds_tick(world->desk, &err));
+		assert_texts(world, table[i].verb, WORD_PAGE, none);
+		assert_texts(world, table[i].verb, WORD_THREAD, none);
+		for (int tick = 0; tick < 60; tick++) {
+			world->desk->now++;
+			assert_true(deeds_tick(world->desk, &err));
+		}
+
+		assert_texts(world, table[i].verb, WORD_PAGE, events);
+		assert_texts(world, table[i].verb, WORD_THREAD, lines);
+		alert_free(alert);
+		world_free(world);
+	}
+}
+
+/* Its end came there in nobody's name. */
+static void deed__that_was_late__names_the_person_when_it_can(void **state)
+{
+	static const struct call calls[] = {READ("resolved", ""),
+	    {"POST /incidents/Q1/notes", A, NOTE("Resolved by @alice via headsup: scanner"), 200, NOTED}, {0}};
+	struct desk_world *world = world_new(NULL);
+	struct alert *alert = paged_alert(world, ALERT_RESOLVED);
+	struct error err = {0};
+
+	(void)state;
+	linked(world, alert, "Q1", NOON - 600);
+	assert_true(deed_leave(world->desk, &(struct actor){.who = "U0ALICE", .via = "slack"}, alert, "resolve", "scanner", NULL, &err));
+	world->desk->rest_away_since = NOON - DEED_LATE_S;
+	assert_true(deeds_tick(world->desk, &err));
+	world->desk->rest_away_since = TIME_NONE;
+
+	plays(world, "late", calls);
+
+	alert_free(alert);
+	world_free(world);
+}
+
 static void find__by_itself__links_the_incident_and_says_nothing(void **state)
 {
 	static const struct call calls[] = {{SEARCH, NULL, NULL, 200, ROWS(ROW("Q1", "triggered", "null", "2026-03-02T12:00:00Z"))},
@@ -1493,6 +1563,8 @@ int main(void)
 	    cmocka_unit_test(deed__pressed_twice__is_left_once),
 	    cmocka_unit_test(find__of_what_was_paged__takes_the_incident_that_holds_its_key),
 	    cmocka_unit_test(find__by_itself__links_the_incident_and_says_nothing),
+	    cmocka_unit_test(deeds__that_wait_too_long__are_said_by_events_once),
+	    cmocka_unit_test(deed__that_was_late__names_the_person_when_it_can),
 	    cmocka_unit_test(deed__while_its_page_is_on_its_way__waits_for_it),
 	    cmocka_unit_test(deed__overtaken_by_a_change__ends_as_pagerduty_stands),
 	    cmocka_unit_test(deed__merged_incident__is_done_to_the_one_it_became),
