@@ -11,6 +11,7 @@
 #include "config/base/json.h"
 #include "config/base/memory.h"
 #include "config/base/text.h"
+#include "handlers/pagerduty/rest.h"
 
 #define BODY_MAX 65536
 #define CLOSE_TURNS 100 /* turns of the loop in which handles may close */
@@ -273,42 +274,97 @@ static bool ask_pagerduty(struct tried *tried, const char *path)
 	return tried->status == 200;
 }
 
-/* `query` finds parts of names: the e-mail is compared whole. developer.pagerduty.com/api-reference, List users */
-static void try_from(struct tried *tried)
+/*
+ * The user with that e-mail; NULL: there is none, or *REFUSED. `query` finds parts of names: the e-mail is compared whole.
+ * developer.pagerduty.com/api-reference, List users
+ */
+static const cJSON *user_mailed(struct tried *tried, const char *wanted, bool *refused)
 {
-	const char *from = tried->config->pagerduty.from;
 	const cJSON *user;
 
+	*refused = false;
 	for (int page = 0; page < ONLINE_PAGES_MAX; page++) {
 		struct buf query;
-		bool ok;
+		char *path;
 
 		buf_init(&query, BODY_MAX);
-		form_put(&query, "query", from);
+		form_put(&query, "query", wanted);
 		form_put(&query, "limit", "100");
 		buf_printf(&query, "&offset=%d", page * 100);
-		char *path = xasprintf("/users?%s", buf_text(&query));
-
-		ok = ask_pagerduty(tried, path);
-		free(path);
+		path = xasprintf("/users?%s", buf_text(&query));
 		buf_fini(&query);
-		if (!ok) {
-			say(tried, false, "pagerduty.from: %s", reason(tried));
-			return;
-		}
+		*refused = !ask_pagerduty(tried, path);
+		free(path);
+		if (*refused)
+			return NULL;
 		cJSON_ArrayForEach(user, json_get(tried->body, "users"))
 		{
 			const char *email = json_text(user, "email");
 
-			if (email != NULL && strcasecmp(email, from) == 0) {
-				say(tried, true, "pagerduty.from: %s", told(user, "name"));
-				return;
-			}
+			if (email != NULL && strcasecmp(email, wanted) == 0)
+				return user;
 		}
 		if (!json_true(tried->body, "more"))
-			break;
+			return NULL;
 	}
-	say(tried, false, "pagerduty.from: nobody in PagerDuty has the e-mail %s; name a user there", from);
+	return NULL;
+}
+
+static void try_from(struct tried *tried)
+{
+	const char *from = tried->config->pagerduty.from;
+	bool refused;
+	const cJSON *user = user_mailed(tried, from, &refused);
+
+	if (user != NULL)
+		say(tried, true, "pagerduty.from: %s", told(user, "name"));
+	else if (refused)
+		say(tried, false, "pagerduty.from: %s", reason(tried));
+	else
+		say(tried, false, "pagerduty.from: nobody in PagerDuty has the e-mail %s; name a user there", from);
+}
+
+/* Is there something with that id? WHAT names it in the configuration, FOLDER in PagerDuty. */
+static void try_id(struct tried *tried, const char *what, const char *folder, const char *id)
+{
+	char *path = rest_is_id(id) ? xasprintf("/%s/%s", folder, id) : NULL;
+
+	if (path != NULL && ask_pagerduty(tried, path))
+		say(tried, true, "%s: %s", what, id);
+	else
+		say(tried, false, "%s: %s: %s", what, id, path != NULL ? reason(tried) : "that is no id of PagerDuty's");
+	free(path);
+}
+
+/* Who has no user there acts as `from`, and a note names them: no mistake, but worth knowing. */
+static void try_people(struct tried *tried)
+{
+	const struct config *config = tried->config;
+
+	for (size_t i = 0; i < config->person_count && i < ONLINE_PEOPLE_MAX; i++) {
+		const struct person_config *person = &config->people[i];
+		bool refused;
+
+		if (!text_is_empty(person->pagerduty))
+			try_id(tried, "people: pagerduty", "users", person->pagerduty);
+		else if (!text_is_empty(person->email) && user_mailed(tried, person->email, &refused) == NULL)
+			fprintf(tried->out, "      people: %s has no user in PagerDuty, and acts there as pagerduty.from\n", person->email);
+	}
+}
+
+static void try_policies(struct tried *tried)
+{
+	const struct config *config = tried->config;
+
+	for (size_t i = 0; i < config->route_count; i++) {
+		const char *policy = config->routes[i].escalation_policy;
+		bool is_known = policy == NULL;
+
+		for (size_t j = 0; j < i; j++)
+			is_known = is_known || text_equal(config->routes[j].escalation_policy, policy);
+		if (!is_known)
+			try_id(tried, "escalation_policy", "escalation_policies", policy);
+	}
 }
 
 static void try_pagerduty(struct tried *tried)
@@ -328,6 +384,8 @@ static void try_pagerduty(struct tried *tried)
 	say(tried, true, "pagerduty.api_token");
 	if (pagerduty->from != NULL)
 		try_from(tried);
+	try_people(tried);
+	try_policies(tried);
 }
 
 bool online_check(const struct config *config, FILE *out)

@@ -11,6 +11,8 @@
 #define ONLINE_CALL_MS 10000 /* for each call */
 #define ONLINE_PAGES_MAX 50  /* of the list of channels, or of users */
 
+#define ONLINE_PEOPLE_MAX 200 /* of the configuration's people */
+
 /* Writes a line for each thing that was tried to OUT, and says whether all of them hold. Blocks until it knows. */
 bool online_check(const struct config *config, FILE *out);
 

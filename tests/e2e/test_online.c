@@ -68,6 +68,31 @@ static void what__does_not_hold__is_named_each_and_exits_1(void **state)
 	world_stop(w);
 }
 
+static void people_and_policies__that_are_not_there__are_named(void **state)
+{
+	struct world *w = world_start(&(struct world_options){.pd_api = true,
+	    .routes = "  - {match: [\"severity=critical\"], channel: \"#security-urgent\", page: {routing_key: \"" WORLD_KEY
+		      "\", escalation_policy: PNOSUCH}}\n"
+		      "  - {match: [\"severity=high\"], channel: \"#security-urgent\", page: {routing_key: \"" WORLD_KEY
+		      "\", escalation_policy: PSEC123}}\n"
+		      "  - {channel: \"#security-alerts\"}\n",
+	    /* more of the default people */
+	    .extra = "  - {slack: U0DAVE, email: dave@example.com, pagerduty: PNOBODY}\n"
+		     "  - {slack: U0CAROL, email: nobody@example.com}\n"});
+	struct world_output *output;
+
+	(void)state;
+	output = check(w);
+
+	has(output, "FAIL  people: pagerduty: PNOBODY: ");
+	has(output, "      people: nobody@example.com has no user in PagerDuty");
+	has(output, "FAIL  escalation_policy: PNOSUCH: ");
+	has(output, "ok    escalation_policy: PSEC123");
+	assert_null(strstr(output->out, "people: alice"));
+	assert_int_equal(output->status, 1);
+	world_stop(w);
+}
+
 static void peers__that_are_not_there__are_named(void **state)
 {
 	struct world *w = world_start(&(struct world_options){
@@ -87,6 +112,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(everything__that_holds__is_told_and_nothing_is_done),
 	    cmocka_unit_test(what__does_not_hold__is_named_each_and_exits_1),
+	    cmocka_unit_test(people_and_policies__that_are_not_there__are_named),
 	    cmocka_unit_test(peers__that_are_not_there__are_named),
 	};
 
