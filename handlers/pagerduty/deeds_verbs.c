@@ -1084,6 +1084,8 @@ static bool decide_ack(struct deed *deed, const cJSON *incident, struct error *e
 
 static bool decide_unack(struct deed *deed, const cJSON *incident, struct error *err)
 {
+	if (deed->alert->status == ALERT_OPEN && is_status(incident, "resolved"))
+		return stays_resolved(deed, incident, err);
 	if (deed->alert->status != ALERT_OPEN || !is_status(incident, "acknowledged"))
 		return leave_out(deed, err);
 	return write_next(deed, "unack", err);

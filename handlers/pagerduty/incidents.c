@@ -23,6 +23,7 @@
 #define SKEW_MAX_S 600         /* their clock may be so far ahead of ours; what is later than this is told wrongly */
 #define LINE_MAX_BYTES (64 << 10)
 #define URL_MAX 2000           /* bytes of an incident's address */
+#define LINK_SLACK_S 5         /* so much before its page is known to be taken */
 #define MERGES_MAX 8           /* from one incident to the next, and the next */
 #define ASSIGNED_MAX 64        /* incidents of which is remembered when they were last given to somebody */
 #define ASSIGNED_MARK "pagerduty.assigned"
@@ -354,10 +355,17 @@ static bool is_after(struct desk *desk, const struct alert *alert, const struct 
 	       !is_under_way(desk, alert);
 }
 
+/* Did the alert's page leave again since INCIDENT was linked with it? A webhook may link it before the answer to its own page was read. */
+static bool is_paged_since(const struct alert *alert, const struct incident *incident)
+{
+	return text_equal(alert->page_status, "waiting") || alert->paged_at == TIME_NONE || alert->paged_at > incident->linked_at + LINK_SLACK_S;
+}
+
 /* The alert's page left anew, or is leaving; INCIDENT is the one of before, and the next is not known yet. */
 static bool is_superseded(const struct alert *alert, const struct incident *incident)
 {
-	return is_live(alert) && is_resolved(incident->status) && alert->page_status != NULL && !is_resolved(alert->page_status);
+	return is_live(alert) && is_resolved(incident->status) && alert->page_status != NULL && !is_resolved(alert->page_status) &&
+	       is_paged_since(alert, incident);
 }
 
 static enum known known_of(const struct alert *alert, const struct incident *incident)

@@ -137,6 +137,9 @@ static struct stage stages(struct desk_world *w, const struct given *given)
 	alert->page_key = xstrdup("0123456789ab");
 	alert->received_at = alert->last_seen = alert->occurred_at = NOON - 300;
 	alert->paged_at = NOON - 300;
+	/* What fired anew was paged anew. */
+	if (text_equal(given->via, "headsup") && given->status == ALERT_OPEN && text_equal(given->known, "resolved"))
+		alert->paged_at = given->changed_at;
 	alert->status = given->status;
 	alert->page_status = xstrdup(given->page_status);
 	alert->assignee = xstrdup("U0ALICE");
@@ -1245,6 +1248,8 @@ static void reading__in_each_state__is_followed_or_told_again(void **state)
 		"acknowledged", AT_11_59_50, BY_BOB, 3, ALERT_RESOLVED, NULL, 0},
 	    {"resolved by an event, reopened", {ALERT_RESOLVED, "resolved", "triggered", BEFORE, "slack", BEFORE, NULL, NULL}, "triggered",
 		AT_11_59_50, BY_BOB, 1, ALERT_OPEN, "Reopened by <@U0BOB> in PagerDuty", 0},
+	    {"ended there unheard, and taken out of hand here", {ALERT_OPEN, "acknowledged", "resolved", THEN, "slack", THEN, NULL, NULL},
+		"resolved", AT_11_59_50, BY_BOB, 1, ALERT_RESOLVED, "Resolved by <@U0BOB> in PagerDuty", 0},
 	    {"ended there, reopened unheard", {ALERT_RESOLVED, "triggered", "triggered", BEFORE, "pagerduty", BEFORE, NULL, NULL}, "triggered",
 		AT_11_59_50, BY_BOB, 1, ALERT_OPEN, "Reopened by <@U0BOB> in PagerDuty", 0},
 	    {"ended there, reopened and acked unheard", {ALERT_RESOLVED, "acknowledged", "acknowledged", BEFORE, "pagerduty", BEFORE, NULL, NULL},
