@@ -31,7 +31,7 @@
 
 static const struct actor headsup = {.who = "headsup", .via = "headsup"};
 
-static bool is_over(const struct alert *alert)
+bool alert_is_over(const struct alert *alert)
 {
 	return alert->status == ALERT_RESOLVED || alert->status == ALERT_CLAIMED;
 }
@@ -435,7 +435,7 @@ static bool intake_resolve(struct desk *desk, struct alert *alert, struct alert 
 		       tell(desk, alert, &source, "resolved", "was never open here", err);
 	}
 	old->last_seen = desk->now;
-	if (is_over(old))
+	if (alert_is_over(old))
 		return storage_put_alert(desk->storage, old, err); /* told twice */
 	return end_by_source(desk, old, "reported by its source", err);
 }
@@ -498,7 +498,7 @@ static bool is_still(const struct desk *desk, const struct alert *old, const str
 		return false;
 	if (old->status == ALERT_EXPECTED)
 		return verdict->kind == VERDICT_EXPECTED;
-	if (is_over(old))
+	if (alert_is_over(old))
 		return !text_equal(old->changed_via, headsup.via) && old->changed_at != TIME_NONE &&
 		       desk->now - old->changed_at < STILL_FIRING_AGAIN_S;
 	return true;
@@ -507,7 +507,7 @@ static bool is_still(const struct desk *desk, const struct alert *old, const str
 static bool intake_still(struct desk *desk, struct alert *old, const struct alert *fresh, struct error *err)
 {
 	old->last_seen = desk->now;
-	if (is_over(old))
+	if (alert_is_over(old))
 		return storage_put_alert(desk->storage, old, err);
 	old->count++;
 	old->version++;
@@ -550,7 +550,7 @@ static bool take_in(struct desk *desk, struct alert *alert, struct alert *old, c
 	*is_new = false;
 	if (is_still(desk, old, alert, verdict))
 		return intake_still(desk, old, alert, err);
-	if (old != NULL && !is_over(old))
+	if (old != NULL && !alert_is_over(old))
 		return intake_again(desk, old, alert, verdict, err);
 	if (old != NULL && comes_and_goes(desk, old))
 		return intake_flap(desk, old, alert, verdict, err);
@@ -673,7 +673,7 @@ static bool act_resolve(struct desk *desk, const struct actor *actor, struct ale
 	bool was_expected = alert->status == ALERT_EXPECTED;
 
 	(void)to;
-	if (is_over(alert))
+	if (alert_is_over(alert))
 		return no_longer(desk, alert, err);
 	alert->status = ALERT_RESOLVED;
 	changed(desk, alert, actor);
@@ -708,7 +708,7 @@ static bool act_escalate(struct desk *desk, const struct actor *actor, struct al
 	char ago[32], *told;
 	bool ok;
 
-	if (is_over(alert))
+	if (alert_is_over(alert))
 		return no_longer(desk, alert, err);
 	if (has_target && !rest_is_on(desk))
 		return error_set(err, ERROR_REFUSED,
@@ -765,7 +765,7 @@ static bool is_newest(struct desk *desk, const struct alert *alert, struct error
 	struct alert *newest = storage_alert_by_key(desk->storage, alert->dedup_key, false);
 	bool ok = newest == NULL || newest->id <= alert->id;
 
-	if (!ok && is_over(newest))
+	if (!ok && alert_is_over(newest))
 		error_set(err, ERROR_CONFLICT, "A%" PRId64 " came after A%" PRId64 " and is the same again; try: reopen A%" PRId64,
 		    newest->id, alert->id, newest->id);
 	else if (!ok)
@@ -781,7 +781,7 @@ static bool act_reopen(struct desk *desk, const struct actor *actor, struct aler
 	bool pages;
 
 	(void)to;
-	if (!is_over(alert))
+	if (!alert_is_over(alert))
 		return no_longer(desk, alert, err);
 	if (!is_newest(desk, alert, err))
 		return false;

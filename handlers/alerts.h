@@ -41,6 +41,7 @@ struct alert_turn {
 	int64_t at;              /* when they did it: the alert's changed_at, where STATUS changes; TIME_NONE: now */
 };
 bool alert_follow(struct desk *desk, struct alert *alert, const struct alert_turn *turn, struct error *err);
+bool alert_is_over(const struct alert *alert); /* resolved or claimed */
 /* MARK says why ALERT stands out; shown on its card. */
 void alert_set_mark(struct alert *alert, const char *mark);
 /* "already acked by @alice 2 min ago" in mrkdwn: why VERB no longer applies. */

@@ -9,6 +9,7 @@
 #include "config/base/memory.h"
 #include "config/base/text.h"
 #include "config/base/when.h"
+#include "handlers/alerts.h"
 #include "handlers/announcements.h"
 #include "handlers/blocks.h"
 #include "handlers/pagerduty/incidents.h"
@@ -495,7 +496,7 @@ static void add_actions(cJSON *blocks, const struct alert *alert)
 		add_option(options, "Assign to me", value, "assign");
 	if (alert->status == ALERT_ACKED)
 		add_option(options, "Un-ack", value, "unack");
-	if (alert->status == ALERT_RESOLVED || alert->status == ALERT_CLAIMED)
+	if (alert_is_over(alert))
 		add_option(options, "Reopen", value, "reopen");
 	add_option(options, "Why?", value, "why");
 	cJSON_AddItemToArray(elements, more);

@@ -165,6 +165,22 @@ bool deed_find_incident(struct desk *desk, int64_t alert, struct error *err)
 	return rest_leave(desk, WORD_DEED, "", coalesce, body, REST_FIRST_HOOK, 0, err);
 }
 
+bool deed_look(struct desk *desk, int64_t alert, struct error *err)
+{
+	char subject[24], coalesce[40];
+	cJSON *body;
+
+	if (!rest_is_on(desk))
+		return true;
+	snprintf(subject, sizeof(subject), "A%" PRId64, alert);
+	snprintf(coalesce, sizeof(coalesce), "deed:look:%s", subject);
+	/* It finds what is found already. */
+	body = body_of("find", "headsup", "headsup", true);
+	json_put_int(body, "at", desk->now);
+	json_put(body, "step", "read");
+	return rest_leave(desk, WORD_DEED, subject, coalesce, body, REST_FIRST_DEED, 0, err);
+}
+
 bool deed_again(struct desk *desk, const struct alert *alert, struct error *err)
 {
 	const char *who = alert->changed_by != NULL ? alert->changed_by : "headsup";
@@ -816,7 +832,7 @@ bool deed_send_as_other(struct deed *deed, struct error *err)
 const char *deed_event(const struct deed *deed)
 {
 	const enum alert_status status = deed->alert->status;
-	const bool is_over = status == ALERT_RESOLVED || status == ALERT_CLAIMED;
+	const bool is_over = alert_is_over(deed->alert);
 
 	if (strcmp(deed->verb->name, "again") == 0)
 		return is_over ? "resolve" : status == ALERT_ACKED ? "acknowledge" : json_true(deed->body, "reopens") ? "reopen" : NULL;

@@ -21,6 +21,8 @@ bool deed_leave(struct desk *desk, const struct actor *actor, const struct alert
     struct error *err);
 /* ALERT's page was taken: its incident is to be found. */
 bool deed_find_incident(struct desk *desk, int64_t alert, struct error *err);
+/* How ALERT's incident stands is asked, once what is on its way there was said: incident_read() hears it. */
+bool deed_look(struct desk *desk, int64_t alert, struct error *err);
 /* PagerDuty is to be told once more how ALERT stands (it changed here last); at most DEED_AGAIN_MAX times for each of its changes. */
 #define DEED_AGAIN_MAX 3
 bool deed_again(struct desk *desk, const struct alert *alert, struct error *err);

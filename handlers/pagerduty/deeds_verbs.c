@@ -23,11 +23,6 @@
 #define POLICY_NAME_UNITS 100
 #define ASK_UNITS 500          /* of what a person is asked to help with */
 
-static bool is_over(const struct alert *alert)
-{
-	return alert->status == ALERT_RESOLVED || alert->status == ALERT_CLAIMED;
-}
-
 static bool is_status(const cJSON *incident, const char *status)
 {
 	return text_equal(json_text(incident, "status"), status);
@@ -129,7 +124,7 @@ static bool stays_resolved(struct deed *deed, const cJSON *incident, struct erro
 	struct opening opening = {.since = rest_time(json_text(incident, "last_status_change_at"))};
 	struct alert *alert;
 
-	if (is_over(deed->alert))
+	if (alert_is_over(deed->alert))
 		return stand_as(deed, incident, -1, err) && deed_finish(deed, err);
 	if (!incident_read(deed->desk, incident, err))
 		return false;
@@ -138,7 +133,7 @@ static bool stays_resolved(struct deed *deed, const cJSON *incident, struct erro
 		return false;
 	alert_free(deed->alert);
 	deed->alert = alert;
-	if (is_over(alert))
+	if (alert_is_over(alert))
 		return deed_finish(deed, err);
 	if (opening.since != TIME_NONE && !storage_each_event(deed->desk->storage, alert->id, see_opening, &opening, err))
 		return false;
@@ -1107,14 +1102,14 @@ static bool decide_resolve(struct deed *deed, const cJSON *incident, struct erro
 {
 	if (is_status(incident, "resolved"))
 		return stand_as(deed, incident, -1, err) && leave_out(deed, err);
-	return is_over(deed->alert) ? resolve(deed, incident, err) : leave_out(deed, err);
+	return alert_is_over(deed->alert) ? resolve(deed, incident, err) : leave_out(deed, err);
 }
 
 static bool decide_reopen(struct deed *deed, const cJSON *incident, struct error *err)
 {
 	int64_t all;
 
-	if (is_over(deed->alert))
+	if (alert_is_over(deed->alert))
 		return leave_out(deed, err);
 	/* The others in it stay as they are: what fires again of this one is told as an event of its own. */
 	if (json_int(json_get(incident, "alert_counts"), "all", &all) && all > 1)
@@ -1156,7 +1151,7 @@ static bool decide_escalate(struct deed *deed, const cJSON *incident, struct err
 {
 	const char *policy = rest_ref(incident, "escalation_policy");
 
-	if (is_over(deed->alert))
+	if (alert_is_over(deed->alert))
 		return leave_out(deed, err);
 	if (is_status(incident, "resolved"))
 		return stays_resolved(deed, incident, err);
@@ -1179,7 +1174,7 @@ static bool decide_assign(struct deed *deed, const cJSON *incident, struct error
 {
 	const char *to = json_text(deed_person(deed, "to"), "id");
 
-	if (is_over(deed->alert))
+	if (alert_is_over(deed->alert))
 		return leave_out(deed, err);
 	if (is_status(incident, "resolved"))
 		return stays_resolved(deed, incident, err);

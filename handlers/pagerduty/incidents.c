@@ -45,11 +45,6 @@ struct news {
 	bool has_assigned;  /* nothing that was told before gave it to somebody else later */
 };
 
-static bool is_over(const struct alert *alert)
-{
-	return alert->status == ALERT_RESOLVED || alert->status == ALERT_CLAIMED;
-}
-
 static bool is_live(const struct alert *alert)
 {
 	return alert->status == ALERT_OPEN || alert->status == ALERT_ACKED;
@@ -372,7 +367,7 @@ static enum known known_of(const struct alert *alert, const struct incident *inc
 {
 	if (is_resolved(incident->status))
 		return KNOWN_OVER;
-	return is_over(alert) && is_resolved(alert->page_status) ? KNOWN_ALONE : KNOWN_LIVE;
+	return alert_is_over(alert) && is_resolved(alert->page_status) ? KNOWN_ALONE : KNOWN_LIVE;
 }
 
 /* ---- incidents of alerts -------------------------------------------------------------------------------------- */
@@ -413,29 +408,6 @@ static void set_status(struct incident *incident, const char *status, int64_t at
 	/* What was merged away and is open again stands for itself. */
 	if (!is_resolved(status))
 		replace_text(&incident->merged_into, NULL);
-}
-
-/*
- * How ALERT's incident stands is asked, once what is on its way there was said: incident_read() hears it. It is a finding of what is found
- * already (handlers/pagerduty/deeds_internal.h has the body), so it begins with reading.
- */
-static bool look_again(struct desk *desk, const struct alert *alert, struct error *err)
-{
-	char subject[24], coalesce[40];
-	cJSON *body;
-
-	if (!rest_is_on(desk))
-		return true;
-	subject_of(alert->id, subject);
-	snprintf(coalesce, sizeof(coalesce), "deed:look:%s", subject);
-	body = cJSON_CreateObject();
-	json_put(body, "verb", "find");
-	json_put(body, "step", "read");
-	json_put(body, "who", "headsup");
-	json_put(body, "via", "headsup");
-	cJSON_AddBoolToObject(body, "is_token", true);
-	json_put_int(body, "at", desk->now);
-	return rest_leave(desk, WORD_DEED, subject, coalesce, body, REST_FIRST_DEED, 0, err);
 }
 
 /* NULL and true: it is gone since. */
@@ -530,7 +502,7 @@ static bool judge(const struct news *news, const struct rule *rule, const struct
 	struct desk *desk = news->desk;
 	const bool is_mover = rule->becomes == IF_TRIGGERED;
 	const enum alert_status status = becomes(rule, news, alert);
-	const bool changes = status != alert->status, reopens = is_over(alert) && (status == ALERT_OPEN || status == ALERT_ACKED);
+	const bool changes = status != alert->status, reopens = alert_is_over(alert) && (status == ALERT_OPEN || status == ALERT_ACKED);
 	bool opened;
 
 	*verdict = HOLDS;
@@ -610,7 +582,7 @@ static bool put_conflict(const struct news *news, const struct alert *alert, str
 	buf_printf(out, " %s in PagerDuty ", news->did->past);
 	buf_put_when(out, news->at);
 	if (is_ours) {
-		buf_puts(out, is_over(alert) ? "; it ended by itself after that, which stands" : "; it fired again after that, which stands");
+		buf_puts(out, alert_is_over(alert) ? "; it ended by itself after that, which stands" : "; it fired again after that, which stands");
 		return true;
 	}
 	buf_puts(out, "; ");
@@ -784,7 +756,7 @@ static bool follow(const struct news *news, struct alert *alert, struct incident
 
 	if (!judge(news, rule, alert, incident, &verdict, &newest, err))
 		return false;
-	if (is_doubtful(news, rule, alert, incident, verdict) && !look_again(news->desk, alert, err))
+	if (is_doubtful(news, rule, alert, incident, verdict) && !deed_look(news->desk, alert->id, err))
 		return false;
 	switch (verdict) {
 	case HOLDS:
@@ -868,14 +840,14 @@ static bool merge(const struct news *news, struct alert *alert, struct incident 
 
 	/* Without knowing where its alerts are, nothing of them is over: the next look tells. */
 	if (!has_into || text_equal(incident->merged_into, news->change->into))
-		return look_again(news->desk, alert, err);
+		return deed_look(news->desk, alert->id, err);
 	set_status(incident, "resolved", news->there_at);
 	replace_text(&incident->merged_into, news->change->into);
 	ok = storage_put_incident(news->desk->storage, incident, err) && link_into(news, alert, incident, &into, err) &&
-	     look_again(news->desk, alert, err);
+	     deed_look(news->desk, alert->id, err);
 	if (ok && was_mistaken(news, alert))
 		turn.status = text_equal(into.status, "acknowledged") ? ALERT_ACKED : ALERT_OPEN;
-	if (ok && (turn.status >= 0 || !is_over(alert)) && !text_equal(alert->page_status, "waiting"))
+	if (ok && (turn.status >= 0 || !alert_is_over(alert)) && !text_equal(alert->page_status, "waiting"))
 		turn.page_status = into.status;
 	buf_init(&line, LINE_MAX_BYTES);
 	put_line(news, alert, rule->line, &line);
@@ -989,7 +961,7 @@ static bool is_end_unheard(const struct reading *reading, const struct alert *al
 {
 	const bool is_since = reading->at != TIME_NONE && alert->changed_at != TIME_NONE && reading->at >= alert->changed_at;
 
-	if (!is_over(alert) || is_resolved(reading->status) || known == KNOWN_OVER)
+	if (!alert_is_over(alert) || is_resolved(reading->status) || known == KNOWN_OVER)
 		return false;
 	/* What is claimed stays so when it is reopened there, and so does that. */
 	if (alert->status == ALERT_CLAIMED && is_since && reading->at > alert->changed_at)
@@ -1004,7 +976,7 @@ static bool told_again(struct desk *desk, const struct alert *alert, struct erro
 
 	/* What is the same again has an incident of its own; what fired anew gets one. */
 	if (is_under_way(desk, alert) || is_followed(desk, alert, &newest) || text_equal(alert->changed_via, "pagerduty") ||
-	    (text_equal(alert->changed_via, "headsup") && !is_over(alert)))
+	    (text_equal(alert->changed_via, "headsup") && !alert_is_over(alert)))
 		return true;
 	return deed_again(desk, alert, err);
 }
@@ -1088,7 +1060,7 @@ static bool look_closer(const struct news *news, struct alert *alert, struct inc
 	if (news->did->is_state || reading.status == NULL || text_equal(reading.status, incident->status) || is_past(news, incident))
 		return true;
 	/* Polling reads who did it, and when. */
-	return rest_is_on(news->desk) ? look_again(news->desk, alert, err) : stand(news->desk, &reading, alert, incident, err);
+	return rest_is_on(news->desk) ? deed_look(news->desk, alert->id, err) : stand(news->desk, &reading, alert, incident, err);
 }
 
 static bool follow_one(const struct news *news, int64_t id, struct error *err)
@@ -1143,7 +1115,7 @@ static bool doubt_one(const struct news *news, int64_t id, struct error *err)
 	if (status_by(news, &incident) != NULL && !text_equal(news->status, incident.status) && is_current(news->desk, &incident))
 		ok = is_doubted_before(news, &again, err);
 	if (ok && !again) {
-		ok = read_alert(news->desk, id, &alert, err) && (alert == NULL || look_again(news->desk, alert, err));
+		ok = read_alert(news->desk, id, &alert, err) && (alert == NULL || deed_look(news->desk, alert->id, err));
 		alert_free(alert);
 	}
 	incident_fini(&incident);
@@ -1308,7 +1280,7 @@ bool incident_link(struct desk *desk, int64_t alert, const cJSON *object, struct
 		    .linked_at = desk->now};
 	}
 	learn_object(object, &incident);
-	if (is_new && !text_equal(linked->page_status, "waiting") && !(is_over(linked) && is_resolved(linked->page_status)))
+	if (is_new && !text_equal(linked->page_status, "waiting") && !(alert_is_over(linked) && is_resolved(linked->page_status)))
 		turn.page_status = incident.status;
 	ok = storage_put_incident(desk->storage, &incident, err) && (!is_new || alert_follow(desk, linked, &turn, err));
 	if (ok && is_new)
