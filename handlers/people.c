@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "config/base/json.h"
 #include "config/base/memory.h"
 #include "config/base/text.h"
 #include "config/base/when.h"
@@ -66,6 +67,22 @@ bool person_may_decide(struct desk *desk, const struct actor *actor, bool is_app
 		ok = error_set(err, ERROR_FORBIDDEN, "an account that is deactivated may not %s", what);
 	profile_fini(&profile);
 	return ok;
+}
+
+void profile_read(const cJSON *user, struct profile *profile)
+{
+	const cJSON *details = json_get(user, "profile");
+	const char *const names[] = {
+	    json_text(details, "display_name"), json_text(user, "real_name"), json_text(user, "name"), profile->slack};
+	const char *zone = json_text(user, "tz"), *email = json_text(details, "email");
+
+	for (size_t i = 0; text_is_empty(profile->name) && i < sizeof(names) / sizeof(names[0]); i++)
+		profile->name = (char *)names[i];
+	profile->email = (char *)(text_is_empty(email) ? NULL : email);
+	profile->timezone = (char *)(zone != NULL && zone_known(zone) ? zone : NULL);
+	profile->is_guest = json_true(user, "is_restricted") || json_true(user, "is_ultra_restricted");
+	profile->is_bot = json_true(user, "is_bot");
+	profile->is_deleted = json_true(user, "deleted");
 }
 
 /* ---- who is who -------------------------------------------------------------------------------------------- */

@@ -6,6 +6,8 @@
 #ifndef HANDLERS_PEOPLE_H
 #define HANDLERS_PEOPLE_H
 
+#include <cjson/cJSON.h>
+
 #include "handlers/desk.h"
 
 #define PROFILE_FRESH_S 3600   /* who approves is asked about anew after this */
@@ -22,6 +24,8 @@
 bool person_may_decide(struct desk *desk, const struct actor *actor, bool is_approver, struct error *err);
 /* The profile of WHO is needed: ERROR_WAIT when it is not known, or is older than FRESH_S. True for what is no Slack user. */
 bool person_known(struct desk *desk, const char *who, int64_t fresh_s, struct error *err);
+/* What Slack tells of USER (users.info, users.lookupByEmail), put into PROFILE, which borrows from it; the id and the time are the caller's. */
+void profile_read(const cJSON *user, struct profile *profile);
 /* Are A and B (Slack ids, e-mails, logins, tokens' names) one person: by the configuration's people, or by their e-mails in Slack? */
 bool person_is_same(const struct desk *desk, const char *a, const char *b);
 /* "@alice": a Slack id's profile name, a person's name of the configuration, else WHO. The caller frees. */

@@ -11,6 +11,7 @@
 #include "config/base/memory.h"
 #include "config/base/text.h"
 #include "config/base/when.h"
+#include "handlers/alerts.h"
 #include "handlers/card.h"
 #include "handlers/commands.h"
 #include "handlers/form.h"
@@ -823,7 +824,7 @@ static bool page_was_taken(const struct rendering *r, const struct reply *reply)
  */
 static bool is_taken_back(const struct rendering *r, const struct alert *alert, const char *action)
 {
-	const bool is_over = alert->status == ALERT_RESOLVED || alert->status == ALERT_CLAIMED;
+	const bool is_over = alert_is_over(alert);
 	int64_t round;
 
 	if (!rest_is_on(r->desk) || (json_int(r->body, "round", &round) && round != alert->flaps))
@@ -1231,18 +1232,11 @@ static const char *text_or(const char *text, const char *otherwise)
 
 static bool delivered_profile(struct rendering *r, const struct reply *reply, struct error *err)
 {
-	const cJSON *user = json_get(reply->body, "user"), *details = json_get(user, "profile");
-	const char *zone = json_text(user, "tz"), *email = json_text(details, "email");
+	const cJSON *user = json_get(reply->body, "user");
 	struct profile profile = {.slack = (char *)json_text(r->body, "user"), .fetched_at = r->desk->now};
 
 	if (profile.slack != NULL && cJSON_IsObject(user)) {
-		profile.name = (char *)text_or(json_text(details, "display_name"),
-		    text_or(json_text(user, "real_name"), text_or(json_text(user, "name"), profile.slack)));
-		profile.email = (char *)text_or(email, NULL);
-		profile.timezone = (char *)(zone != NULL && zone_known(zone) ? zone : NULL);
-		profile.is_guest = json_true(user, "is_restricted") || json_true(user, "is_ultra_restricted");
-		profile.is_bot = json_true(user, "is_bot");
-		profile.is_deleted = json_true(user, "deleted");
+		profile_read(user, &profile);
 		if (!storage_put_profile(r->desk->storage, &profile, err))
 			return false;
 	}

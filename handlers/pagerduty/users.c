@@ -327,19 +327,14 @@ static bool render_lookup(struct talk *talk, const char *email)
 /* docs.slack.dev/reference/methods/users.lookupByEmail */
 static bool heard_lookup(struct talk *talk, const char *email, const struct reply *reply, struct error *err)
 {
-	const cJSON *user = json_get(reply->body, "user"), *details = json_get(user, "profile");
-	const char *id = json_text(user, "id"), *zone = json_text(user, "tz");
-	const char *const names[] = {json_text(details, "display_name"), json_text(user, "real_name"), json_text(user, "name"), id};
-	struct profile profile = {.slack = (char *)id, .email = (char *)email, .fetched_at = talk->desk->now};
+	const cJSON *user = json_get(reply->body, "user");
+	const char *id = json_text(user, "id");
+	struct profile profile = {.slack = (char *)id, .fetched_at = talk->desk->now};
 
 	if (!reply->ok || !slack_is_user(id))
 		return true;
-	for (size_t i = 0; text_is_empty(profile.name) && i < sizeof(names) / sizeof(*names); i++)
-		profile.name = (char *)names[i];
-	profile.timezone = (char *)(zone != NULL && zone_known(zone) ? zone : NULL);
-	profile.is_guest = json_true(user, "is_restricted") || json_true(user, "is_ultra_restricted");
-	profile.is_bot = json_true(user, "is_bot");
-	profile.is_deleted = json_true(user, "deleted");
+	profile_read(user, &profile);
+	profile.email = (char *)email; /* by which they were found, told or not */
 	return storage_put_profile(talk->desk->storage, &profile, err);
 }
 
