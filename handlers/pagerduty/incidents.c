@@ -1012,8 +1012,10 @@ static bool stand(struct desk *desk, const struct reading *reading, struct alert
 	const bool is_gone_alone = known == KNOWN_ALONE && !is_resolved(reading->status) && reading->alert_count != 1;
 	bool opened, is_newer, is_pending, is_end;
 
-	/* Read before what is known since. */
-	if (at != TIME_NONE && incident->status_at != TIME_NONE && at < incident->status_at)
+	/* Read before what is known since; within a second, too, where a machine cannot have opened again what was resolved. */
+	if (at != TIME_NONE && incident->status_at != TIME_NONE &&
+	    (at < incident->status_at || (at == incident->status_at && is_resolved(incident->status) && !is_resolved(reading->status) &&
+					     reading->agent == AGENT_INTEGRATION)))
 		return storage_put_incident(desk->storage, incident, err);
 	if (agrees(alert, reading->status) || is_gone_alone || is_superseded(alert, incident))
 		return keep_facts(desk, alert, incident, reading->status, at, err);

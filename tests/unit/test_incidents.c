@@ -1266,6 +1266,8 @@ static void reading__in_each_state__is_followed_or_told_again(void **state)
 		1, ALERT_OPEN, NULL, 0},
 	    {"fired anew, its end unheard", {ALERT_OPEN, "triggered", "triggered", TIME_NONE, "headsup", BEFORE, NULL, NULL}, "acknowledged",
 		AT_11_58_00, BY_EVENT, 1, ALERT_OPEN, NULL, 0},
+	    {"read before what is known, in its second", {ALERT_RESOLVED, "resolved", "resolved", THEN, "slack", THEN, NULL, NULL}, "triggered",
+		AT_11_59_50, BY_EVENT, 1, ALERT_RESOLVED, NULL, 0},
 	    {"read before what is known", {ALERT_RESOLVED, "resolved", "resolved", THEN, "pagerduty", THEN, NULL, NULL}, "triggered",
 		AT_11_58_20, BY_BOB, 1, ALERT_RESOLVED, NULL, 0},
 	    {"since when is not told", {ALERT_OPEN, "triggered", "triggered", BEFORE, "slack", BEFORE, NULL, NULL}, "acknowledged", NULL,
